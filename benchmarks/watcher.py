@@ -21,6 +21,7 @@ from rich.table import Table
 from bot.delivery.policy.overrides import Overrides
 from bot.engines.embedded.engine import EmbeddedEngine
 from bot.engines.embedded.probes import ProbeLimits
+from bot.exporters.local.exporter import LocalExporter
 from bot.jobs.queue import Jobs
 from bot.models import Run, Schedule, Task, Trigger
 from bot.runs.decisions import NotificationDecisions
@@ -126,7 +127,8 @@ async def costs(folder: Path, runs: int) -> Mapping[str, Cost]:
         overrides = Overrides(SqliteOverrides(store))
         decisions = NotificationDecisions(store, overrides, clock=lambda: NOW)
         runs_of_bot = Runs(store, engine, jobs, decisions=decisions, lapses=SqliteLapses(store))
-        watcher = Watcher(store, engine, runs_of_bot, clock=lambda: NOW)
+        exporter = LocalExporter(engine, zone="UTC", lang="zh-CN")
+        watcher = Watcher(store, engine, runs_of_bot, exporter, clock=lambda: NOW)
         await watcher.tick()
         nothing_ends = await measure(store, watcher.tick)
         fork = await measure(store, lambda: forks_loop(store, min(runs, MEASURED)))

@@ -67,8 +67,10 @@ class App:
             self._stack.push_async_callback(self.stores.store.close)
             session = await self._stack.enter_async_context(dingtalk_session())
             self.engine = await self._stack.enter_async_context(
-                open_engine(settings, self.stores, clock=clock, owner=owner)
+                open_engine(settings, self.stores, clock=clock, owner=owner, on_task_end=self._wake_watcher)
             )
+            exporter = build_exporter(settings, self.stores, self.engine, clock=clock)
+            self._stack.push_async_callback(exporter.close)
             rate_limiter = RateLimiter(self.stores.quota, build_budget(settings), clock=clock)
             dingtalk = build_messengers(settings, session, clock, rate_limiter)
             direct = build_messengers(settings, session, clock, NullRateLimiter())
@@ -76,7 +78,7 @@ class App:
             adapters = Adapters(
                 stores=self.stores,
                 engine=self.engine,
-                exporter=build_exporter(settings, self.stores, self.engine, clock=clock),
+                exporter=exporter,
                 channels=dingtalk.channels,
                 direct_channels=direct.channels,
                 last_resort=build_last_resort(settings),
@@ -96,6 +98,9 @@ class App:
 
     async def __aexit__(self, *exc: object) -> None:
         await self._stack.aclose()
+
+    def _wake_watcher(self) -> None:
+        self.services.watcher.wake()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set. A loop that fails is restarted.

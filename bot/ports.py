@@ -725,6 +725,15 @@ class Exporter(Protocol):
         - Nothing is left after an error or a cancellation.
         """
 
+    async def prepare(self, *, expected: bool) -> None:
+        """Get ready for an export that is expected soon, or free what was kept for one. Never fails.
+
+        It is called every few seconds.
+        """
+
+    async def close(self) -> None:
+        """Free what is kept. Exports are over by then."""
+
     def progress(self, run_id: str) -> int | None:
         """Return the number of assets written so far by a running export of this run, or None."""
 

@@ -263,6 +263,7 @@ class FakeExporter:
         self.under_way: dict[str, int] = {}
         self.findings = Findings(rows=3)
         self.depends_on: dict[str, Callable[[], Awaitable[object]]] = {}
+        self.expected = False
 
     async def export(self, report_input: ReportInput, path: Path) -> Findings:
         if self.trouble:
@@ -271,6 +272,12 @@ class FakeExporter:
         self.made.append(report_input.run.id)
         self.told.append(report_input)
         return self.findings
+
+    async def prepare(self, *, expected: bool) -> None:
+        self.expected = expected
+
+    async def close(self) -> None:
+        return
 
     def progress(self, run_id: str) -> int | None:
         return self.under_way.get(run_id)

@@ -77,7 +77,7 @@ class Runs(RunHistory):
         self._stops = Stops(store, engine)
         self._lapses = lapses
         self._clock = jobs.clock
-        self.opened = asyncio.Event()  # set when this process has stored an open run
+        self.wakeup = asyncio.Event()  # of the watcher: this process has stored an open run, or a task ended
 
     @property
     def kinds(self) -> Mapping[str, JobKind]:
@@ -99,7 +99,7 @@ class Runs(RunHistory):
         await self.record_start(schedule.id, run.start_time)
         if await self._store.add_run(run):
             log.info("run %s of %s triggered by %s", run.id, schedule.name, request.idempotency_key)
-            self.opened.set()
+            self.wakeup.set()
         else:
             count_rescue(Rescue.RUN_KNOWN)
         await self.enqueue_submit(run.id)
@@ -127,7 +127,7 @@ class Runs(RunHistory):
         await self.record_start(schedule.id, run.start_time)
         if not await self._store.add_run(run):
             return None
-        self.opened.set()
+        self.wakeup.set()
         log.info(
             "run %s of %s was triggered by the engine: %s", run.id, schedule.name, external.idempotency_key
         )

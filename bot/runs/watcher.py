@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from bot.models import Clock, JobState, Run, RunStatus
-from bot.ports import Engine, Store
+from bot.ports import Engine, Exporter, Store
 from bot.runs.lifecycle import Runs, by_engine
 from bot.runtime import wait_at_most
 from bot.telemetry.loops import loop_item, loop_step
@@ -13,30 +13,43 @@ from bot.telemetry.rescues import Rescue, count_rescue
 
 OPEN_STATES = {JobState.TODO, JobState.DOING}
 MAX_OTHER_JOBS = 100  # submit jobs of other runs that one query may return besides
+MIN_PAUSE_SECONDS = 0.1  # after a tick, however many tasks end
+PAUSE_FACTOR = 3.0  # pause after a slow tick, in multiples of its duration
 IDLE_INTERVAL_SECONDS = 5.0  # while no run is open, unless this process opens one
 SUBMIT_GRACE = timedelta(seconds=5)  # between a stored run and its submit job
 
 
 class Watcher:
-    """Checks all open runs at each tick, and ends those whose tasks have all ended."""
+    """Checks all open runs at each tick, and ends those whose tasks have all ended.
 
-    def __init__(self, store: Store, engine: Engine, runs: Runs, *, clock: Clock) -> None:
+    Each tick tells the exporter whether a report of an open run will be exported.
+    """
+
+    def __init__(self, store: Store, engine: Engine, runs: Runs, exporter: Exporter, *, clock: Clock) -> None:
         self._store = store
         self._engine = engine
         self._runs = runs
+        self._exporter = exporter
         self._clock = clock
+        self._wakeup = runs.wakeup
         self._is_idle = False
 
+    def wake(self) -> None:
+        """Check at once, because a task has ended."""
+        self._wakeup.set()
+
     async def run(self, interval_seconds: float) -> None:
-        """Tick at an interval until cancelled, and less often while no run is open."""
+        """Tick at an interval and at each wake-up until cancelled, and less often while no run is open."""
+        now = asyncio.get_running_loop().time
         while True:
-            self._runs.opened.clear()
+            self._wakeup.clear()
+            started = now()
             with loop_step("watcher"):
                 await self.tick()
-            if self._is_idle:
-                await wait_at_most(self._runs.opened, IDLE_INTERVAL_SECONDS)
-            else:
-                await asyncio.sleep(interval_seconds)
+            pause = pause_after(now() - started, interval_seconds)
+            await asyncio.sleep(pause)
+            interval = IDLE_INTERVAL_SECONDS if self._is_idle else interval_seconds
+            await wait_at_most(self._wakeup, interval - pause)
 
     async def tick(self) -> int:
         """Check all open runs once, engine by engine. Returns how many were ended.
@@ -45,6 +58,7 @@ class Watcher:
         """
         open_runs = await self._store.find_runs(status=RunStatus.RUNNING, limit=0)
         self._is_idle = not open_runs
+        await self._exporter.prepare(expected=any(run.schedule.export for run in open_runs))
         await self._repair_unsubmitted([run for run in open_runs if not run.task_ids])
         ended = 0
         for submitted in by_engine([run for run in open_runs if run.task_ids]):
@@ -86,3 +100,8 @@ class Watcher:
         elif job.state in {JobState.DEAD, JobState.UNCONFIRMED}:
             count_rescue(Rescue.SUBMIT_REPAIRED)
             await self._runs.fail(run.id, job.error)
+
+
+def pause_after(tick_seconds: float, interval_seconds: float) -> float:
+    """Return the pause after a tick before which no ended task causes the next one."""
+    return min(max(MIN_PAUSE_SECONDS, tick_seconds * PAUSE_FACTOR), interval_seconds)

@@ -42,14 +42,23 @@ class EngineServices:
     tasks: TaskStore
     clock: Clock
     owner: str
+    on_task_end: Callable[[], None] | None = None
 
 
 @asynccontextmanager
 async def open_engine(
-    settings: Settings, stores: StoreSet, *, clock: Clock, owner: str
+    settings: Settings,
+    stores: StoreSet,
+    *,
+    clock: Clock,
+    owner: str,
+    on_task_end: Callable[[], None] | None = None,
 ) -> AsyncIterator[Engine]:
-    """Open the engines of the settings. Their connections are closed on leaving the context."""
-    services = EngineServices(tasks=stores.tasks, clock=clock, owner=owner)
+    """Open the engines of the settings. Their connections are closed on leaving the context.
+
+    `on_task_end` is called when a task has ended in this process.
+    """
+    services = EngineServices(tasks=stores.tasks, clock=clock, owner=owner, on_task_end=on_task_end)
     async with AsyncExitStack() as stack:
         opened = {
             name: await stack.enter_async_context(ENGINES[type(section)](settings, section, services))
@@ -75,13 +84,16 @@ async def open_embedded(
         ports=tuple(engine.ports),
         policy=AddressPolicy.parse(engine.refuse),
     )
-    yield EmbeddedEngine(
+    opened = EmbeddedEngine(
         resolve_schedules(settings),
         services.tasks,
         limits=limits,
         clock=services.clock,
         owner=services.owner,
     )
+    if services.on_task_end:
+        opened.on_task_end = services.on_task_end
+    yield opened
 
 
 @asynccontextmanager

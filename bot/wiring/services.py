@@ -177,7 +177,7 @@ class _Builder:
             delivery=self._delivery,
             reconciler=self._reconciler,
             resender=self._resender,
-            watcher=Watcher(store, adapters.engine, self._runs, clock=adapters.clock),
+            watcher=Watcher(store, adapters.engine, self._runs, adapters.exporter, clock=adapters.clock),
             discoveries=discoveries,
             lapses=LapseChecker(
                 lapse_sources, adapters.engine, self._lapse_alerts, policy=self._schedule_policy

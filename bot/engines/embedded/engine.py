@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -43,6 +43,7 @@ class EmbeddedEngine:
         self._clock = clock
         self._owner = owner
         self._added = asyncio.Event()
+        self.on_task_end: Callable[[], object] = lambda: None  # called when a task has ended in this process
         self._claiming = asyncio.Lock()  # one idle worker asks the store for all of them
 
     @property
@@ -83,6 +84,7 @@ class EmbeddedEngine:
 
     async def stop(self, task_ids: Collection[str]) -> Mapping[str, Task]:
         await self._tasks.stop_tasks(task_ids, self._clock())
+        self.on_task_end()
         return await self.tasks(task_ids)
 
     async def external_runs(self, since: datetime) -> Sequence[EngineRun]:
@@ -158,6 +160,7 @@ class EmbeddedEngine:
             log.error("task %s has an outcome that the store cannot hold: %s", ended.id, error)  # noqa: TRY400
             ended = replace(ended, status=TaskStatus.ERROR, reason=reason("internal_error"), found={})
             await self._tasks.end_task(ended, self._owner)
+        self.on_task_end()
         log.info("task %s %s %s %s", ended.id, ended.status, dict(ended.found), ended.reason)
 
     def _lease_end(self) -> datetime:

@@ -70,6 +70,12 @@ class CeleryExporter:
         self._progress: dict[str, int] = {}
         self._threads = ThreadPoolExecutor(MAX_NOTIFY_THREADS, thread_name_prefix="broker")
 
+    async def prepare(self, *, expected: bool) -> None:
+        """Do nothing: the workers are other processes."""
+
+    async def close(self) -> None:
+        return
+
     def progress(self, run_id: str) -> int | None:
         return self._progress.get(run_id)
 

@@ -1,14 +1,16 @@
 """The child process of an export: reads the request and the assets from stdin, prints one response.
 
-It is started as `python -m bot.exporters.local.child SCRATCH`, with a folder for its temporary files. It
-removes that folder at the end, so that nothing is left when the parent dies.
+It is started as `python -m bot.exporters.local.child`, and may wait for its request as a spare. The request
+names a folder for temporary files, which the child removes at the end, so that nothing is left when the
+parent dies. A parent that dies closes the pipe, which ends a waiting child too.
 """
 
 import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,19 +25,17 @@ from bot.workbook.builder import write_workbook
 from bot.workbook.cells import WorkbookOptions
 
 PARENT_GONE_EXIT_CODE = 3
-NICENESS = 5  # on a busy machine, the chat comes first
+
+_REPORT_INPUT = TypeAdapter(ReportInput)
 
 
-def write(lines: Iterator[bytes]) -> Findings:
-    """Write the workbook that the lines describe and return what it counted."""
-    request: dict[str, Any] = json.loads(next(lines, b"null"))
-    if request is None:
-        raise ParentGoneError
+def write(request: Mapping[str, Any], lines: Iterator[bytes]) -> Findings:
+    """Write the requested workbook from the lines of assets and return what it counted."""
     path, part = Path(request["path"]), Path(request["part"])
     options = WorkbookOptions(
         zone=ZoneInfo(request["zone"]), lang=request["lang"], show_secrets=request["show_secrets"]
     )
-    report_input = TypeAdapter(ReportInput).validate_python(request["report_input"])
+    report_input = _REPORT_INPUT.validate_python(request["report_input"])
     try:
         findings = write_workbook(part, report_input, read_assets(lines), options=options)
         with part.open("rb+") as file:
@@ -46,20 +46,24 @@ def write(lines: Iterator[bytes]) -> Findings:
     return findings
 
 
-def main(scratch: str) -> int:
-    """Run the export and return the exit code."""
-    os.nice(NICENESS)
+def main() -> int:
+    """Wait for the request, run the export and return the exit code."""
+    lines = iter(sys.stdin.buffer)
+    request: dict[str, Any] | None = json.loads(next(lines, b"null"))
+    if request is None:
+        return PARENT_GONE_EXIT_CODE
+    tempfile.tempdir = request["scratch"]
     try:
-        response: dict[str, object] = {"findings": asdict(write(iter(sys.stdin.buffer)))}
+        response: dict[str, object] = {"findings": asdict(write(request, lines))}
     except ParentGoneError:
         return PARENT_GONE_EXIT_CODE
     except OSError as error:
         response = {"error": error.strerror or type(error).__name__}
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        shutil.rmtree(request["scratch"], ignore_errors=True)
     sys.stdout.write(json.dumps(response) + "\n")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main())

@@ -3,9 +3,7 @@
 import asyncio
 import json
 import logging
-import os
 import secrets
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from pydantic import TypeAdapter
 from bot.assets.kinds import REPORTED_KINDS
 from bot.assets.values import Document
 from bot.errors import TemporaryError
+from bot.exporters.local.children import ChildProcesses, end_child
 from bot.exporters.local.protocol import END, batch_line
 from bot.files import UNFINISHED_SUFFIX
 from bot.models import Findings
@@ -29,7 +28,6 @@ from bot.workbook.diff import Side
 log = logging.getLogger(__name__)
 
 MAX_BATCH_DOCUMENTS = 200  # encoded within milliseconds, so that the event loop stays responsive
-MAX_RESPONSE_BYTES = 1024 * 1024
 
 _REPORT_INPUT = TypeAdapter(ReportInput)
 _FINDINGS = TypeAdapter(Findings)
@@ -55,6 +53,13 @@ class LocalExporter:
         self._options = {"zone": zone, "lang": lang, "show_secrets": show_secrets}
         self._slots = asyncio.Semaphore(concurrency)
         self._progress: dict[str, int] = {}
+        self._children = ChildProcesses()
+
+    async def prepare(self, *, expected: bool) -> None:
+        await self._children.prepare(expected=expected)
+
+    async def close(self) -> None:
+        await self._children.close()
 
     def progress(self, run_id: str) -> int | None:
         return self._progress.get(run_id)
@@ -73,24 +78,16 @@ class LocalExporter:
                     request = ChildRequest(
                         report_input=report_input, path=path, part=part, scratch=str(scratch)
                     )
-                    return await self._run_child(request)
+                    findings = await self._run_child(request)
             except OSError as error:
                 raise TemporaryError(f"the report cannot be written: {error.strerror}") from error
             finally:
                 self._progress.pop(run.id, None)  # the same run may be exported twice at once
+        await self._children.replenish()
+        return findings
 
     async def _run_child(self, request: ChildRequest) -> Findings:
-        child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "bot.exporters.local.child",
-            request.scratch,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            limit=MAX_RESPONSE_BYTES,
-            env=os.environ | {"TMPDIR": request.scratch, "PYTHONPATH": str(Path(__file__).parents[3])},
-        )
+        child = await self._children.take()
         feeding = asyncio.create_task(self._feed(child, request))
         errors = asyncio.create_task(_last_line(child.stderr))
         try:
@@ -112,6 +109,7 @@ class LocalExporter:
             "report_input": _REPORT_INPUT.dump_python(request.report_input, mode="json"),
             "path": str(request.path),
             "part": str(request.part),
+            "scratch": request.scratch,
             **self._options,
         }
         try:
@@ -179,9 +177,7 @@ def _parse_response(response: str, error: str) -> Findings:
 
 async def _clean_up(child: asyncio.subprocess.Process, part: Path) -> None:
     """Kill a child that is still running and remove the file that it did not finish."""
-    if child.returncode is None:
-        child.kill()
-        await child.wait()
+    await end_child(child)
     if child.returncode != 0 and await asyncio.to_thread(part.exists):
         count_rescue(Rescue.UNFINISHED_REMOVED)
         await asyncio.to_thread(part.unlink, missing_ok=True)

@@ -52,6 +52,17 @@ async def test_tasks_end_with_what_they_found(working: EmbeddedEngine, street: S
     assert sites == [f"http://127.0.0.1:{port}/"]
 
 
+async def test_the_end_of_each_task_is_told_at_once(working: EmbeddedEngine) -> None:
+    told = asyncio.Semaphore(0)
+    working.on_task_end = told.release
+    async with asyncio.timeout(10):
+        (id_,) = await working.submit(make_run(schedule=make_schedule(targets=("no-such-host.invalid",))))
+        await told.acquire()
+        assert (await working.tasks([id_]))[id_].status is TaskStatus.ERROR
+        await working.stop([id_])
+        await told.acquire()
+
+
 async def test_an_internal_error_in_one_task_ends_only_that_task(
     working: EmbeddedEngine, street: Street, monkeypatch: pytest.MonkeyPatch
 ) -> None:

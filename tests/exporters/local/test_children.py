@@ -1,0 +1,116 @@
+"""A spare child waits while an export is expected: at most one, and never for ever."""
+
+import asyncio
+import os
+import signal
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.exporters.local.children import KEEP_SECONDS, RETRY_SECONDS, ChildProcesses, end_child
+from tests.exporters.local.test_exporter import STORY, FullEngine, children, exporter
+
+
+class Spares:
+    """Children that read their input and do nothing, at a time that the test sets."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.started: list[Process] = []
+        self.kept = ChildProcesses(start=self.start, now=lambda: self.now)
+
+    async def start(self) -> Process:
+        self.started.append(await asyncio.create_subprocess_exec("cat", stdin=PIPE))
+        return self.started[-1]
+
+    @property
+    def alive(self) -> list[bool]:
+        return [each.returncode is None for each in self.started]
+
+    async def kill(self) -> None:
+        self.started[-1].kill()
+        await self.started[-1].wait()
+
+
+@pytest.fixture
+async def spares() -> AsyncIterator[Spares]:
+    spares = Spares()
+    yield spares
+    for each in spares.started:
+        await end_child(each)
+
+
+async def test_one_spare_waits_while_an_export_is_expected(spares: Spares) -> None:
+    await spares.kept.prepare(expected=False)
+    assert spares.alive == []
+    await asyncio.gather(*(spares.kept.prepare(expected=True) for _ in range(3)))
+    assert spares.alive == [True]
+
+
+async def test_a_spare_ends_when_none_was_expected_for_a_while(spares: Spares) -> None:
+    await spares.kept.prepare(expected=True)
+    spares.now = KEEP_SECONDS - 1
+    await spares.kept.prepare(expected=False)
+    assert spares.alive == [True]
+    spares.now = KEEP_SECONDS
+    await spares.kept.prepare(expected=False)
+    assert spares.alive == [False]
+
+
+async def test_a_spare_is_taken_once_and_replaced(spares: Spares) -> None:
+    await spares.kept.prepare(expected=True)
+    first = await spares.kept.take()
+    await spares.kept.replenish()
+    second = await spares.kept.take()
+    third = await spares.kept.take()
+    assert [first, second, third] == spares.started
+    assert spares.alive == [True, True, True]
+
+
+async def test_without_an_expected_export_no_spare_is_started(spares: Spares) -> None:
+    await spares.kept.take()
+    await spares.kept.replenish()
+    assert len(spares.started) == 1
+
+
+async def test_a_spare_that_died_is_replaced_later_and_never_taken(spares: Spares) -> None:
+    await spares.kept.prepare(expected=True)
+    await spares.kill()
+    assert (await spares.kept.take()).returncode is None
+    await spares.kept.prepare(expected=True)
+    await spares.kill()
+    for now in (0.0, RETRY_SECONDS - 1, RETRY_SECONDS):
+        spares.now = now
+        await spares.kept.prepare(expected=True)
+    assert spares.alive == [False, True, False, True]
+
+
+async def test_closing_ends_the_spare_and_starts_no_other(spares: Spares) -> None:
+    await spares.kept.prepare(expected=True)
+    await spares.kept.close()
+    await spares.kept.replenish()
+    assert spares.alive == [False]
+
+
+async def test_an_export_uses_the_spare_and_leaves_another_which_may_die(tmp_path: Path) -> None:
+    used: list[list[int]] = []
+
+    async def look() -> None:
+        used.append(children())
+
+    works = exporter(FullEngine(20, look))
+    await works.prepare(expected=True)
+    first = children()
+    await works.export(STORY, tmp_path / "1.xlsx")
+    second = children()
+    os.kill(second[0], signal.SIGKILL)
+    assert works._children._spare
+    await works._children._spare.wait()
+    await works.export(STORY, tmp_path / "2.xlsx")
+    assert len(first) == len(second) == 1
+    assert used[0] == first
+    assert not {*first, *second} & {*used[1]}
+    await works.close()
+    assert children() == []

@@ -1,0 +1,36 @@
+"""The service connects its engine with the watcher, and the watcher with the exporter."""
+
+from pathlib import Path
+
+from bot.app import App
+from bot.config.settings import Settings
+from bot.engines.embedded.engine import EmbeddedEngine
+from bot.models import Trigger
+from bot.runs.lifecycle import TriggerRequest
+from tests.exporters.local.test_exporter import children
+from tests.factories import make_schedule
+
+
+def app_in(folder: Path) -> App:
+    return App(
+        Settings.model_validate({
+            "store": {"url": f"sqlite:///{folder}/d.db"},
+            "reports": {"dir": str(folder / "reports")},
+        })
+    )
+
+
+async def test_the_end_of_a_task_wakes_the_watcher(tmp_path: Path) -> None:
+    async with app_in(tmp_path) as app:
+        assert isinstance(app.engine, EmbeddedEngine)
+        app.engine.on_task_end()
+        assert app.services.runs.wakeup.is_set()
+
+
+async def test_a_child_waits_for_the_report_of_an_open_run_and_ends_with_the_service(tmp_path: Path) -> None:
+    async with app_in(tmp_path) as app:
+        request = TriggerRequest(idempotency_key="cron:s1:now", trigger=Trigger.CRON)
+        await app.services.runs.trigger(make_schedule(export=True), request)
+        await app.services.watcher.tick()
+        assert len(children()) == 1
+    assert children() == []
