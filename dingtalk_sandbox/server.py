@@ -35,6 +35,7 @@ from dingtalk_sandbox.control.routes import Control
 from dingtalk_sandbox.control.templates import Templates
 from dingtalk_sandbox.http_log import KEEP_ALIVE_SECONDS, server_logger
 from dingtalk_sandbox.inbound import endpoints as inbound
+from dingtalk_sandbox.reference.routes import reference_routes
 from dingtalk_sandbox.scenario import Scenario, parse_scenario
 from dingtalk_sandbox.state import SandboxState
 from dingtalk_sandbox.stream.hub import Hub
@@ -148,7 +149,7 @@ class Sandbox:
         application.router.add_get("/connect", self.hub.connect)
         application.add_routes(Control(self.state, self.hub, self.actions).routes())
         application.add_routes(Events(self.state).routes() + Downloads(self.state).routes())
-        application.add_routes(Templates(self.state).routes())
+        application.add_routes(Templates(self.state).routes() + reference_routes())
         application.router.add_get("/healthz", _healthz)
         application.router.add_get("/", _page("index.html"))
         application.router.add_get(registration.PAGE, _page("registration.html"))

@@ -14,7 +14,7 @@ from yarl import URL
 
 from dingtalk_sandbox.api import registration
 
-PAGES = {"/", registration.PAGE}
+PAGES = {"/", "/_sandbox", registration.PAGE}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp import web
+from pydantic import BaseModel, ValidationError
 
 from dingtalk_sandbox.errors import UsageError
 from dingtalk_sandbox.redaction import is_too_deep
 
+B = TypeVar("B", bound=BaseModel)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -23,12 +25,16 @@ async def read_body(request: web.Request) -> Any:
     return value
 
 
-async def read_fields(request: web.Request, *names: str) -> list[str]:
-    """Read the named string fields of a JSON body. Raises `UsageError`."""
-    body = await read_body(request)
-    if not isinstance(body, dict) or not all(isinstance(body.get(name), str) for name in names):
-        raise UsageError(f"expected {{{', '.join(names)}}}, all strings")
-    return [body[name] for name in names]
+async def read_model(request: web.Request, model: type[B]) -> B:
+    """Read a JSON body. Raises `UsageError` that names the fields and the first wrong one."""
+    await read_body(request)
+    try:
+        return model.model_validate_json(await request.read() or b"{}")
+    except ValidationError as invalid:
+        first = invalid.errors(include_url=False, include_context=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        told = f"{place}: {first['msg']}" if place else first["msg"]
+        raise UsageError(f"expected {{{', '.join(model.model_fields)}}}; {told}") from None
 
 
 def with_usage_errors(handler: Handler) -> Handler:

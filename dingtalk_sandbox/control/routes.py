@@ -14,11 +14,12 @@ from dingtalk_sandbox.control import views
 from dingtalk_sandbox.control.actions import UserActions
 from dingtalk_sandbox.control.card_taps import CardTaps
 from dingtalk_sandbox.control.onboarding import change_robots, decide_registration, list_registrations
-from dingtalk_sandbox.control.requests import read_body, read_fields, with_usage_errors
+from dingtalk_sandbox.control.requests import read_body, read_model, with_usage_errors
 from dingtalk_sandbox.control.scripting import Scripting, parse_text
 from dingtalk_sandbox.conversations import Message
 from dingtalk_sandbox.errors import UsageError
 from dingtalk_sandbox.inbound.speech import parse_speech
+from dingtalk_sandbox.reference import bodies
 from dingtalk_sandbox.scenario import parse_scenario, updated_settings
 from dingtalk_sandbox.state import SandboxState
 from dingtalk_sandbox.stream.hub import Connection, Hub
@@ -113,31 +114,30 @@ class Control:
         return web.json_response(await self._actions.say(parse_speech(await read_body(request))))
 
     async def tap(self, request: web.Request) -> web.Response:
-        """`{card, user, action, params?}`: press a button, submit a form or fill in a field."""
-        card, user, action = await read_fields(request, "card", "user", "action")
-        params = (await read_body(request)).get("params", {})
-        if not isinstance(params, dict):
-            raise UsageError("params must be an object")
-        return web.json_response(await self._taps.tap(card, user, action, params))
+        """Press a button, submit a form or fill in a field."""
+        given = await read_model(request, bodies.TapBody)
+        seen = await self._taps.tap(given.card, given.user, given.action, given.params)
+        return web.json_response(seen)
 
     async def auth_code(self, request: web.Request) -> web.Response:
-        """`{user}`: issue the code that a page in the client of this user gets."""
-        (user,) = await read_fields(request, "user")
-        return web.json_response(issue_auth_code(self._state, user))
+        """Issue the code that a page in the client of this user gets."""
+        given = await read_model(request, bodies.UserBody)
+        return web.json_response(issue_auth_code(self._state, given.user))
 
     async def redeliver(self, request: web.Request) -> web.Response:
-        return web.json_response(await self._actions.redeliver(*await read_fields(request, "id")))
+        given = await read_model(request, bodies.MessageBody)
+        return web.json_response(await self._actions.redeliver(given.id))
 
     async def mark_read(self, request: web.Request) -> web.Response:
-        """`{id, user}`: mark a message as read by a user."""
-        id_, user = await read_fields(request, "id", "user")
-        message = self._message(id_)
-        message.read_by[user] = self._state.clock.now()
+        """Mark a message as read by a user."""
+        given = await read_model(request, bodies.ReadBody)
+        message = self._message(given.id)
+        message.read_by[given.user] = self._state.clock.now()
         return web.json_response({"readers": sorted(message.read_by)})
 
     async def recall(self, request: web.Request) -> web.Response:
-        """`{id}`: recall a message."""
-        self._state.conversations.recall(self._message(*await read_fields(request, "id")))
+        given = await read_model(request, bodies.MessageBody)
+        self._state.conversations.recall(self._message(given.id))
         return web.json_response({"ok": True})
 
     def _message(self, id_: str) -> Message:
@@ -197,15 +197,12 @@ class Control:
         return web.json_response(views.serialize_scenario(self._state, self._hub)["settings"])
 
     async def scopes(self, request: web.Request) -> web.Response:
-        """`{app, scopes: [...]}`: replace the scopes of an app."""
-        match await read_body(request):
-            case {"app": str() as key, "scopes": list() as scopes}:
-                apps = tuple(
-                    replace(a, scopes=frozenset(map(str, scopes))) if a.key == key else a
-                    for a in self._state.scenario.apps
-                )
-            case _:
-                raise UsageError("expected {app, scopes}")
+        """Replace the scopes of an app."""
+        given = await read_model(request, bodies.ScopesBody)
+        apps = tuple(
+            replace(a, scopes=frozenset(given.scopes)) if a.key == given.app else a
+            for a in self._state.scenario.apps
+        )
         self._state.scenario = replace(self._state.scenario, apps=apps)
         return web.json_response({"ok": True})
 
@@ -221,14 +218,11 @@ class Control:
         return web.json_response(change_robots(self._state, await read_body(request)))
 
     async def stream(self, request: web.Request) -> web.Response:
-        """`{action, connection?}`: disconnect, drop, mute, unmute or ping one or all connections."""
-        body = await read_body(request)
-        action = body.get("action") if isinstance(body, dict) else None
-        if not isinstance(action, str) or action not in self._stream_actions:
-            raise UsageError(f"action must be one of {', '.join(self._stream_actions)}")
+        """Disconnect, drop, mute, unmute or ping one or all connections."""
+        given = await read_model(request, bodies.StreamBody)
         everyone = list(self._hub.connections.values())
-        chosen = [c for c in everyone if body.get("connection") in (None, c.id)]
-        await self._stream_actions[action](chosen)
+        chosen = [c for c in everyone if given.connection in {None, c.id}]
+        await self._stream_actions[given.action](chosen)
         return web.json_response({"ok": True, "connections": len(chosen)})
 
     async def _disconnect(self, chosen: list[Connection]) -> None:

@@ -1,0 +1,127 @@
+"""Bodies of control calls. Those that a handler reads itself are described here, too."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel
+
+from dingtalk_sandbox.faults import FaultKind
+from dingtalk_sandbox.inbound.speech import MAX_DURATION_MS, MsgType
+
+
+class Body(BaseModel):
+    """A JSON object. Numbers and texts are not converted into each other."""
+
+    model_config = ConfigDict(strict=True)
+
+
+class SayBody(Body):
+    """What a person sends. `content` is Base64; of `richText`, a list of pictures, too."""
+
+    conversation: str
+    user: str
+    msgtype: MsgType = MsgType.TEXT
+    text: str = ""
+    fileName: str = ""
+    content: str | list[str] = ""
+    duration: Annotated[int, Field(ge=0, le=MAX_DURATION_MS, description="milliseconds")] = 3000
+    quote: Annotated[str, Field(description="id of the message it replies to")] = ""
+
+
+class TapBody(Body):
+    card: Annotated[str, Field(description="outTrackId, or id of the message")]
+    user: str
+    action: Annotated[str, Field(description="id of the button")]
+    params: dict[str, Any] = {}
+
+
+class UserBody(Body):
+    user: str
+
+
+class MessageBody(Body):
+    id: Annotated[str, Field(description="id of a message")]
+
+
+class ReadBody(MessageBody):
+    user: str
+
+
+class ExpectBody(Body):
+    conversation: str
+    kind: str = ""
+    contains: str = ""
+    robot: bool | None = None
+    count: int = 1
+    within: Annotated[float, Field(ge=0, le=600, description="seconds")] = 5
+
+
+class FaultBody(Body):
+    kind: FaultKind
+    match: Annotated[str, Field(description="part of `POST /path`; empty: every endpoint")] = ""
+    times: int | None = None
+    status: Annotated[int, Field(ge=0, le=599)] = 0
+    code: str | int = "system.busy"
+    message: str = ""
+    body: Any = None
+    ms: Annotated[int, Field(description="of `latency`")] = 0
+
+
+class FaultsBody(RootModel[list[FaultBody]]):
+    """All rules. An empty list removes them."""
+
+
+class AdvanceBody(Body):
+    advance: Annotated[float, Field(description="seconds")]
+
+
+class SetClockBody(Body):
+    set: Annotated[str, Field(description="ISO 8601 with a time zone")]
+
+
+class ResetClockBody(Body):
+    reset: Literal[True]
+
+
+class ClockBody(RootModel[AdvanceBody | SetClockBody | ResetClockBody]):
+    """One move of the clock."""
+
+
+class StreamBody(Body):
+    action: Literal["disconnect", "drop", "mute", "unmute", "ping"]
+    connection: Annotated[str | None, Field(description="none: all of them")] = None
+
+
+class ScopesBody(Body):
+    app: str
+    scopes: list[str]
+
+
+class ConfirmBody(Body):
+    user_code: str
+    action: Literal["confirm"]
+    user: str
+    robot_name: str = ""
+
+
+class RefuseBody(Body):
+    user_code: str
+    action: Literal["refuse"]
+    reason: str = ""
+
+
+class RegistrationBody(RootModel[ConfirmBody | RefuseBody]):
+    """The decision about an app that a bot wants to create."""
+
+
+class RobotsBody(Body):
+    group: str
+    robot: Annotated[str, Field(description="robotCode")]
+    action: Literal["add", "remove"]
+
+
+class ResetBody(Body):
+    hard: Annotated[bool, Field(description="drop tokens and connections, too")] = False
+
+
+class FreeBody(RootModel[dict[str, Any]]):
+    """An object by names: settings, a scene, or exports of the card builder."""
