@@ -13,6 +13,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from dingtalk_sandbox.errors import UsageError
+from dingtalk_sandbox.groups import Group
 from dingtalk_sandbox.settings import Settings
 from dingtalk_sandbox.templates.document import CardTemplate
 from dingtalk_sandbox.templates.loading import load_exports
@@ -20,7 +21,7 @@ from dingtalk_sandbox.templates.registered import PUBLIC_TEMPLATES, Template, dr
 
 ALL_SCOPES = frozenset({
     "qyapi_robot_sendmsg", "qyapi_base", "qyapi_chat_read", "qyapi_chat_manage", "qyapi_get_microapp_list",
-    "Card.Instance.Write", "Card.Streaming.Write", "Robot.SingleChat.ReadWrite",
+    "Card.Instance.Write", "Card.Streaming.Write", "Robot.SingleChat.ReadWrite", "Premium.Ding.Write",
 })  # fmt: skip
 
 T = TypeVar("T")
@@ -75,16 +76,6 @@ class App:
     @property
     def robot(self) -> str:
         return self.robot_code or self.key
-
-
-@dataclass(frozen=True, kw_only=True)
-class Group:
-    id: str
-    title: str
-    members: tuple[str, ...]
-    robots: tuple[str, ...]  # robot codes
-    chat_id: str = ""  # the legacy id of the group
-    foreign: bool = False  # of another organization than the apps
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,6 @@ from dingtalk_sandbox.api import (
     oauth,
     registration,
     robots,
-    shortcuts,
     webhooks,
     work_notifications,
 )
@@ -48,7 +47,6 @@ ENDPOINTS = (
     *gateway.ENDPOINTS,
     *registration.ENDPOINTS,
     *robots.ENDPOINTS,
-    *shortcuts.ENDPOINTS,
     *webhooks.ENDPOINTS,
     *media.ENDPOINTS,
     *work_notifications.ENDPOINTS,

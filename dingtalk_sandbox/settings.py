@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+DOCUMENTED = "documented"
+"""The value of a setting that holds calls to the page where practice is wider."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -30,3 +33,5 @@ class Settings:
     webhook_silence: float = 600
     webhook_throttle_code: int = 410100  # 130101 has been observed as well
     webhook_wording: str = "today"  # error text of 310000: "today", or "old" as documented
+    paid_dings: bool = False  # DINGs by SMS and call are bought
+    file_types: str = "any"  # of uploads and file messages: "any" as in practice, or "documented"

@@ -2,13 +2,18 @@
 
 from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family
 from dingtalk_sandbox.errors import Json
+from dingtalk_sandbox.settings import DOCUMENTED
 from dingtalk_sandbox.state import SandboxState
-from dingtalk_sandbox.validation.media import MB, parse_upload
+from dingtalk_sandbox.validation.media import MB, is_documented, parse_upload
 
 
 def upload(state: SandboxState, call: Call) -> Json:
     """Store an uploaded file. Its media_id does not expire."""
-    given = parse_upload(call.headers.get("Content-Type", ""), call.raw, call.query.get("type", ""))
+    strict = state.settings.file_types == DOCUMENTED
+    kind, content_type = call.query.get("type", ""), call.headers.get("Content-Type", "")
+    given = parse_upload(content_type, call.raw, kind, documented_only=strict)
+    if not is_documented(given.name, given.kind):
+        call.warn(f"{given.name}: the page has no such extension for the type {given.kind}")
     media_id, created = state.add_media(given), state.clock.ms()
     return {"errcode": 0, "errmsg": "ok", "media_id": media_id, "created_at": created, "type": given.kind}
 

@@ -73,6 +73,11 @@ class Call:
             raise api_error("unauthorized", status=401)
         return self._app
 
+    def warn(self, text: str) -> None:
+        """Log that the call works and is not as documented. The inspector shows it as well."""
+        self.exchange.setdefault("warnings", []).append(text)
+        log.warning("%s: %s", self.exchange.get("endpoint"), text)
+
 
 Handler = Callable[[SandboxState, Call], Any]
 

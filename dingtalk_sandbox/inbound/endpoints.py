@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from dingtalk_sandbox.api.pipeline import Call, Endpoint
-from dingtalk_sandbox.api.robots import SCOPE, robot_code
+from dingtalk_sandbox.api.robots.addresses import SCOPE, robot_code
 from dingtalk_sandbox.conversations import Emotion, Message
 from dingtalk_sandbox.errors import Json, api_error
 from dingtalk_sandbox.state import DownloadLink, SandboxState

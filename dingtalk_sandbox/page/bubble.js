@@ -90,6 +90,7 @@ function meta(message, sender) {
     isRobot(message) && h("span", { class: "tag" }, t("robot")),
     person(sender.id)?.role === "outsider" && h("span", { class: "tag outside" }, t("role.outsider")),
     person(sender.id)?.title && h("span", { class: "tag" }, person(sender.id).title),
+    message.content?.msgtype === "ding" && h("span", { class: "tag" }, "DING"),
     message.content?.silent && h("span", { class: "tag", title: t("inspector.silent"), data: { testid: "silent" } }, t("silent")),
     h("time", { datetime: new Date(message.at).toISOString(), title: fullTime(message.at) }, clockTime(message.at)));
 }

@@ -5,7 +5,7 @@ chat-messages-in-batches".
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from dingtalk_sandbox.conversations import Rendering
@@ -15,7 +15,7 @@ MAX_PARAM_BYTES = 15_000
 """Size limit of `msgParam`."""
 
 FILE_TYPES = frozenset({"xlsx", "pdf", "zip", "rar", "doc", "docx"})
-"""File types of `sampleFile`. Uploads accept more."""
+"""Documented file types of `sampleFile`. Bots send others, and they arrive."""
 
 MAX_USERS = 20
 """Maximum recipients of one `batchSend`."""
@@ -31,9 +31,8 @@ UNSUPPORTED_CODE = "invalidParameter.msg.unsupport"  # codespell:ignore unsuppor
 class MsgKey:
     """A message template: its required string fields and its rendering."""
 
-    required: tuple[str, ...]
+    required: Mapping[str, str]  # each field with the code if it is missing
     render: Callable[[Json], Rendering]
-    missing_code: str = INVALID_PARAM_CODE  # error code for a missing field
 
 
 def _text(p: Json) -> Rendering:
@@ -69,7 +68,12 @@ def _action_card(*pairs: tuple[str, str], orientation: str = "0") -> MsgKey:
         }
         return Rendering(kind="action_card", content=content | {"buttons": buttons})
 
-    return MsgKey(required=("title", "text", *(name for pair in pairs for name in pair)), render=render)
+    required = {"title": "miss.param.actionCardTotitle", "text": "miss.param.actionCardTotext"}
+    for title, url in pairs:
+        of_list = title != "singleTitle"
+        required[title] = f"miss.param.actionCardTo{'btnsTotitle' if of_list else title}"
+        required[url] = f"miss.param.actionCardTo{'btnsToactionUrl' if of_list else 'singleUrl'}"
+    return MsgKey(required=required, render=render)
 
 
 def _numbered_action_card(count: int) -> MsgKey:
@@ -77,8 +81,6 @@ def _numbered_action_card(count: int) -> MsgKey:
 
 
 def _file(p: Json) -> Rendering:
-    if p["fileType"].lower() not in FILE_TYPES:
-        raise api_error(UNSUPPORTED_CODE, f"fileType {p['fileType']} is not supported")
     content = {"msgtype": "file", "fileType": p["fileType"]}
     return Rendering(kind="file", content=content, media_id=p["mediaId"], file_name=p["fileName"])
 
@@ -96,25 +98,39 @@ def _video(p: Json) -> Rendering:
 
 
 MSG_KEYS: dict[str, MsgKey] = {
-    "sampleText": MsgKey(required=("content",), render=_text, missing_code="miss.param.text"),
-    "sampleMarkdown": MsgKey(required=("text",), render=_markdown, missing_code="miss.param.markdownTotext"),
-    "sampleImageMsg": MsgKey(required=("photoURL",), render=_image, missing_code="miss.param.picture"),
-    "sampleLink": MsgKey(required=("text", "title", "messageUrl"), render=_link),
+    "sampleText": MsgKey(required={"content": "miss.param.contentOfText"}, render=_text),
+    "sampleMarkdown": MsgKey(
+        required={"text": "miss.param.markdownTotext"},
+        render=_markdown,
+    ),
+    "sampleImageMsg": MsgKey(required={"photoURL": "miss.param.photoTophotoUrl"}, render=_image),
+    "sampleLink": MsgKey(
+        required={
+            "text": "miss.param.textOfLink",
+            "title": "miss.param.titleOfLink",
+            "messageUrl": "miss.param.messageUrlOfLink",
+        },
+        render=_link,
+    ),
     "sampleActionCard": _action_card(("singleTitle", "singleURL")),
     **{f"sampleActionCard{n}": _numbered_action_card(n) for n in range(2, 6)},
     "sampleActionCard6": _action_card(
         ("buttonTitle1", "buttonUrl1"), ("buttonTitle2", "buttonUrl2"), orientation="1"
     ),
-    "sampleAudio": MsgKey(required=("mediaId", "duration"), render=_audio, missing_code="miss.param.audio"),
+    "sampleAudio": MsgKey(required=dict.fromkeys(("mediaId", "duration"), "miss.param.audio"), render=_audio),
     "sampleFile": MsgKey(
-        required=("mediaId", "fileName", "fileType"), render=_file, missing_code="miss.param.file"
+        required=dict.fromkeys(("mediaId", "fileName", "fileType"), "miss.param.file"), render=_file
     ),
     "sampleVideo": MsgKey(
-        required=("duration", "videoMediaId", "videoType", "picMediaId"),
+        required=dict.fromkeys(("duration", "videoMediaId", "videoType", "picMediaId"), "miss.param.video"),
         render=_video,
-        missing_code="miss.param.video",
     ),
 }
+
+
+def is_documented(file_type: str) -> bool:
+    """Return True for a file type that the page names."""
+    return file_type.lower() in FILE_TYPES
 
 
 def param_size(body: Json) -> int:
@@ -135,8 +151,9 @@ def parse_message(body: Json) -> Rendering:
     if param_size(body) > MAX_PARAM_BYTES:
         raise api_error("invalidParameter.msgParam.tooLong", "msgParam超过15000字节")
     values = _parse_object(param)
-    if any(name not in values or values[name] == "" for name in form.required):
-        raise api_error(form.missing_code)
+    for name, code in form.required.items():
+        if values.get(name) is None or values[name] == "":
+            raise api_error(code, f"缺少{name}")
     if not all(isinstance(value, str) for value in values.values()):
         raise api_error(INVALID_PARAM_CODE, "msgParam的值必须是字符串")
     return form.render(values)

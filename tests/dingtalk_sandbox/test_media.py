@@ -17,8 +17,6 @@ async def test_an_upload_gives_a_media_id(client: Client) -> None:
     ("name", "data", "kind", "code"),
     [
         ("a.xlsx", b"x", "paper", 40004),
-        ("a.csv", b"x", "file", 40005),
-        ("a", b"x", "file", 40005),
         ("a.xlsx", b"", "file", 44001),
         ("a.amr", b"x" * (2 * MB + 1), "voice", 40006),
         ("a.png", b"x", "image", 0),
@@ -29,6 +27,19 @@ async def test_an_upload_gives_a_media_id(client: Client) -> None:
 async def test_the_limits_hold(client: Client, name: str, data: bytes, kind: str, code: int) -> None:
     answer = await client.upload(name, data, kind)
     assert (answer.status, answer.code) == (200, code)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("a.md", "file"), ("a.mp4", "file"), ("a", "file"), ("a.jpeg", "image")]
+)
+async def test_an_extension_that_is_not_documented_is_taken_with_a_warning(
+    client: Client, name: str, kind: str
+) -> None:
+    assert (await client.upload(name, b"x", kind)).code == 0
+    (call,) = (await client.call("GET", "/_sandbox/calls", params={"endpoint": "upload"})).body
+    assert call["warnings"] == [f"{name}: the page has no such extension for the type {kind}"]
+    await client.set(file_types="documented")
+    assert (await client.upload(name, b"x", kind)).code == 40005
 
 
 async def test_20_megabytes_are_taken_and_no_byte_more(client: Client) -> None:

@@ -57,10 +57,20 @@ async def test_action_card_buttons_are_links(client: Client) -> None:
         ("sampleX", HI, "invalidParameter.msgKey.invalid"),
         ("sampleText", "{", "invalidParameter.msgParam.invalid"),
         ("sampleText", "[]", "invalidParameter.msgParam.invalid"),
-        ("sampleText", {}, "miss.param.text"),
+        ("sampleText", {}, "miss.param.contentOfText"),
         ("sampleMarkdown", {"title": "t"}, "miss.param.markdownTotext"),
+        ("sampleImageMsg", {"photoURL": ""}, "miss.param.photoTophotoUrl"),
+        ("sampleLink", {"title": "t", "messageUrl": "u"}, "miss.param.textOfLink"),
+        ("sampleLink", {"text": "t", "messageUrl": "u"}, "miss.param.titleOfLink"),
+        ("sampleLink", HI, "miss.param.messageUrlOfLink"),
+        ("sampleActionCard", {"text": "x"}, "miss.param.actionCardTotitle"),
+        ("sampleActionCard", {"title": "x"}, "miss.param.actionCardTotext"),
+        ("sampleActionCard", BUTTONS | {"singleURL": "u"}, "miss.param.actionCardTosingleTitle"),
+        ("sampleActionCard", BUTTONS | {"singleTitle": "a"}, "miss.param.actionCardTosingleUrl"),
+        ("sampleActionCard2", BUTTONS | {"actionURL1": "u"}, "miss.param.actionCardTobtnsTotitle"),
+        ("sampleActionCard6", BUTTONS | {"buttonTitle1": "a"}, "miss.param.actionCardTobtnsToactionUrl"),
         ("sampleMarkdown", {"title": "t", "text": 5}, "invalidParameter.msgParam.invalid"),
-        ("sampleFile", a_file("a.xls", "xls"), UNSUPPORTED_CODE),
+        ("sampleText", {"content": ["x"]}, "invalidParameter.msgParam.invalid"),
         ("sampleFile", a_file("a.pdf", "pdf"), "invalidParameter.msgParam.invalid"),
         ("sampleFile", {"fileName": "a.pdf"}, "miss.param.file"),
         ("sampleAudio", {"mediaId": "@x"}, "miss.param.audio"),
@@ -146,13 +156,6 @@ async def test_a_robot_that_is_not_in_the_group_cannot_speak_there(client: Clien
     ).code == "invalidParameter.robotCode.notExsit"
 
 
-async def test_the_read_status_of_another_conversation_is_not_told(client: Client) -> None:
-    key = (await oto(client, ["user01"])).body["processQueryKey"]
-    query = {"openConversationId": GROUP, "robotCode": KEY, "processQueryKey": key}
-    answer = await client.api("/v1.0/robot/groupMessages/query", query)
-    assert answer.code == "invalid.openConversationId"
-
-
 async def oto(client: Client, users: Any) -> Any:
     body = {"robotCode": KEY, "userIds": users, "msgKey": "sampleMarkdown", "msgParam": json.dumps(HI)}
     return await client.api(OTO, body)
@@ -178,62 +181,13 @@ async def test_wrong_receivers_are_refused(client: Client, users: Any, code: str
     assert (await oto(client, users)).code == code
 
 
-async def test_a_group_message_is_recalled_by_its_query_key(client: Client) -> None:
-    key = (await client.group_send("sampleMarkdown", HI)).body["processQueryKey"]
-    body = {"openConversationId": GROUP, "robotCode": KEY, "processQueryKeys": [key, "x"]}
-    answer = await client.api("/v1.0/robot/groupMessages/recall", body)
-    assert answer.body == {"successResult": [key], "failedResult": {"x": "robot.processQueryKey.notExist"}}
-    message = await client.last()
-    assert (message["recalled"], message["content"]) == (True, {})
-    query = {"openConversationId": GROUP, "robotCode": KEY, "processQueryKey": key}
-    assert (await client.api("/v1.0/robot/groupMessages/query", query)).body["sendStatus"] == "RECALLED"
-
-
-async def test_a_one_to_one_message_is_recalled_for_a_day(client: Client) -> None:
-    keys = [(await oto(client, ["user01"])).body["processQueryKey"] for _ in range(2)]
-    path, body = "/v1.0/robot/otoMessages/batchRecall", {"robotCode": KEY}
-    first = await client.api(path, body | {"processQueryKeys": keys[:1]})
-    assert first.body == {"successResult": keys[:1], "failedResult": {}}
-    await client.control("clock", {"advance": 86_401})
-    await client.__aenter__()
-    late = await client.api(path, body | {"processQueryKeys": keys[1:]})
-    assert late.body["failedResult"] == {keys[1]: "robot.processQueryKey.expired"}
-
-
-async def test_who_has_read_a_message_can_be_asked(client: Client) -> None:
-    key = (await client.group_send("sampleMarkdown", HI)).body["processQueryKey"]
-    await client.control("read", {"id": (await client.last())["id"], "user": "user02"})
-    query = {"openConversationId": GROUP, "robotCode": KEY, "processQueryKey": key}
-    answer = await client.api("/v1.0/robot/groupMessages/query", query)
-    assert (answer.body["sendStatus"], answer.body["readUserIds"]) == ("SUCCESS", ["user02"])
-    assert (
-        await client.api("/v1.0/robot/groupMessages/query", query | {"processQueryKey": "x"})
-    ).status == 400
-
-
-async def test_one_to_one_read_status_is_by_person(client: Client) -> None:
-    key = (await oto(client, ["user01"])).body["processQueryKey"]
-    path = f"/v1.0/robot/oToMessages/readStatus?robotCode={KEY}&processQueryKey={key}"
-    answer = await client.api(path, method="GET")
-    assert answer.body["messageReadInfoList"] == [
-        {"name": "李雷", "userId": "user01", "readStatus": "UNREAD"}
-    ]
-    await client.later(86_401)
-    await client.__aenter__()
-    assert (await client.api(path, method="GET")).code == "robot.processQueryKey.expired"
-
-
-async def test_a_recall_takes_at_most_20_keys(client: Client) -> None:
-    body = {"openConversationId": GROUP, "robotCode": KEY, "processQueryKeys": ["k"] * 21}
-    assert (await client.api("/v1.0/robot/groupMessages/recall", body)).status == 400
-
-
 async def test_the_robots_of_a_group_are_listed(client: Client) -> None:
     answer = await client.api("/v1.0/robot/groups/robots/query", {"openConversationId": GROUP})
     assert answer.body["chatbotInstanceVOList"] == [
         {"robotCode": KEY, "name": "DingRun", "downloadIconURL": "", "openRobotType": 2}
     ]
-    assert (await client.api("/v1.0/robot/groups/robots/query", {"openConversationId": 1})).status == 400
+    wrong = await client.api("/v1.0/robot/groups/robots/query", {"openConversationId": 1})
+    assert wrong.code == "illegal.openconevrsation.id"
 
 
 async def test_the_robot_of_an_unpublished_app_is_unknown(sandbox: Sandbox, client: Client) -> None:
@@ -249,3 +203,27 @@ async def test_a_group_of_another_organization_is_refused(sandbox: Sandbox, clie
     asked = {"robotCode": KEY, "openConversationId": GROUP, "processQueryKey": "x"}
     answer = await client.api("/v1.0/robot/groupMessages/query", asked)
     assert answer.code == "conversation.org.dismatch"
+    assert (await client.api("/v1.0/robot/groups/robots/query", asked)).code == "unauthorized"
+
+
+async def test_a_file_type_that_is_not_documented_is_shown_with_a_warning(client: Client) -> None:
+    media = (await client.upload("a.md", b"# x")).body["media_id"]
+    param = {"mediaId": media, "fileName": "a.md", "fileType": "md"}
+    assert (await client.group_send("sampleFile", param)).status == 200
+    assert (await client.last())["wire"]["warnings"] == ["fileType md is not documented"]
+    await client.set(file_types="documented")
+    assert (await client.group_send("sampleFile", param)).code == UNSUPPORTED_CODE
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"robotCode": None}, "invalidParameter.robotCode.empty"),
+        ({"robotCode": "other"}, "invalidParameter.robotCode.invalid"),
+    ],
+)
+async def test_a_wrong_robot_sends_nothing_to_people(
+    client: Client, changes: dict[str, Any], code: str
+) -> None:
+    body = {"robotCode": KEY, "userIds": ["user01"], "msgKey": "sampleMarkdown", "msgParam": json.dumps(HI)}
+    assert (await client.api(OTO, body | changes)).code == code

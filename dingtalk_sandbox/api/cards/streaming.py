@@ -1,13 +1,10 @@
 """Streaming updates of a card variable ("0785-api-streamingupdate"). They need their own scope."""
 
-import logging
-
 from dingtalk_sandbox.api.pipeline import Call, Endpoint
 from dingtalk_sandbox.errors import Json, api_error
 from dingtalk_sandbox.state import Card, SandboxState
 from dingtalk_sandbox.validation import cards as card_rules
 
-log = logging.getLogger(__name__)
 TYPING, FINISHED, FAILED = "2", "3", "5"  # states of an AI card: 输入中, 完成, 失败 (card "01/0002")
 MAX_FRAME_BYTES = 1024
 """Recommended size of a frame. Bots send more, and it is shown."""
@@ -64,7 +61,7 @@ def _show(state: SandboxState, call: Call, card: Card, changes: dict[str, str]) 
     grown = card.public | changes
     if card_rules.map_size(grown) > card_rules.MAX_DATA_BYTES:
         raise api_error("param.stream.content", "content is too large")
-    _warn_of_size(call, card.out_track_id, grown[call.body["key"]])
+    _warn_of_size(call, grown[call.body["key"]])
     card.guids.add(call.body["guid"])
     card.public = grown
     for message in state.conversations.find_by_card(card.out_track_id):
@@ -72,14 +69,12 @@ def _show(state: SandboxState, call: Call, card: Card, changes: dict[str, str]) 
         state.conversations.publish_change(message)
 
 
-def _warn_of_size(call: Call, card: str, whole: str) -> None:
+def _warn_of_size(call: Call, whole: str) -> None:
     """Log that a frame or the text is longer than the page recommends."""
     frame, text = (len(part.encode("utf-8", "replace")) for part in (call.body["content"], whole))
     if frame <= MAX_FRAME_BYTES and text <= MAX_STREAMED_BYTES:
         return
-    warning = f"{frame} bytes in a frame and {text} in all: 1 KB and 3 KB are recommended"
-    call.exchange["warnings"] = [warning]
-    log.warning("card %s: %s", card, warning)
+    call.warn(f"{frame} bytes in a frame and {text} in all: 1 KB and 3 KB are recommended")
 
 
 ENDPOINTS = (
