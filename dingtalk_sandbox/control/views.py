@@ -173,6 +173,7 @@ def serialize_scenario(state: SandboxState, hub: Hub) -> Json:
         "now": state.clock.now().isoformat(),
         "chips": list(scenario.chips),
         "connections": len(hub.connections),
+        "hasConnected": hub.counts["opened"] > 0,
         "streams": [
             {"id": c.id, "muted": c.muted, "leaving": c.disconnecting} for c in hub.connections.values()
         ],

@@ -29,7 +29,7 @@ function post(path, body) {
 export const api = {
   scene: () => call("/_sandbox/scene"),
   counters: () => call("/_sandbox/counters"),
-  say: (conversation, user, text) => post("/_sandbox/say", { conversation, user, text }),
+  say: (conversation, user, message) => post("/_sandbox/say", { conversation, user, ...message }),
   tap: (card, user, action, params = {}) => post("/_sandbox/tap", { card, user, action, params }),
   stream: (body) => post("/_sandbox/stream", body),
   clock: (body) => post("/_sandbox/clock", body),

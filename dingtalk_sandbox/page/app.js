@@ -1,10 +1,11 @@
 // The chat page: loads the scene, follows changes, and dispatches user actions.
 import { api, follow } from "./api.js";
-import { buildComposer, drawComposer } from "./composer.js";
+import { buildComposer, drawComposer, replyTo } from "./composer.js";
 import { openControls, refreshControls } from "./controls.js";
 import { byId, h, icon } from "./dom.js";
 import { language, setLanguage, t, translatePage } from "./i18n.js";
 import { closePanel, inspect, panelShows, refreshInspector } from "./inspector.js";
+import { drawConnect } from "./inbound/connect.js";
 import { drawList, drawMe, face, title } from "./list.js";
 import { drawLog, toEnd, watchScroll } from "./log.js";
 import { cardId } from "./message_text.js";
@@ -23,13 +24,18 @@ function toast(text) {
 
 const acts = {
   inspect,
-  send: (text) => acts.say(text),
-  async say(text) {
+  send: (text) => acts.say({ text }),
+  reply: replyTo,
+  warn: toast,
+  fail(error) {
+    toast(t("say.failed", { why: error.message }));
+  },
+  async say(message) {
     try {
-      const { delivered, why } = await api.say(state.current, state.me, text);
+      const { delivered, why } = await api.say(state.current, state.me, message);
       if (!delivered && LOST[why]) toast(t(LOST[why]));
     } catch (error) {
-      toast(t("say.failed", { why: error.message }));
+      acts.fail(error);
       return false;
     }
     toEnd();
@@ -91,6 +97,7 @@ function drawTop() {
 }
 
 function drawAround() {
+  drawConnect();
   drawMe();
   drawTop();
   drawComposer();
@@ -146,7 +153,9 @@ async function streamChanged({ event, id, connections }) {
   state.streams = connections ?? state.streams;
   if (event === "open") state.opened.set(id, { id, muted: false });
   else state.opened.delete(id);
+  state.scene.hasConnected ||= event === "open";
   drawStream();
+  drawConnect();
   if (panelShows("controls")) await refreshControls();
 }
 

@@ -2,15 +2,18 @@
 import { drawCard } from "./card.js";
 import { avatar, h, icon } from "./dom.js";
 import { clockTime, fileSize, fullTime, t } from "./i18n.js";
+import { audio, emotions, picture, richText } from "./inbound/media.js";
+import { quoteBlock } from "./inbound/quotes.js";
 import { link, plainText } from "./inline.js";
 import { markdown } from "./markdown.js";
 import { buttonsOf, fileOf, isRobot, textOf, titleOf } from "./message_text.js";
 import { highlighted, ringLines } from "./mentions.js";
-import { mentionable, person, robotName, state } from "./state.js";
+import { conversation, mentionable, person, robotName, sees, state } from "./state.js";
 
 const FILE_TONES = {
   xlsx: ["x", "green"], xls: ["x", "green"], csv: ["csv", "green"], doc: ["w", "blue"], docx: ["w", "blue"],
   pdf: ["pdf", "red"], ppt: ["p", "orange"], pptx: ["p", "orange"], zip: ["zip", "gray"], rar: ["rar", "gray"],
+  mp4: ["mp4", "gray"], mov: ["mov", "gray"],
 };
 
 function rich(message, acts) {
@@ -60,18 +63,29 @@ const KINDS = {
   action_card: actionCard,
   card: drawCard,
   file,
+  picture: (message) => picture(message, highlighted(message, mentionable())),
+  richText: (message) => richText(message, highlighted(message, mentionable())),
+  audio,
+  video: file,
   work_notice: notice,
 };
+
+const TOOLS = { recall: "undo", reply: "reply", inspect: "info" };
 
 function tool(name, press, words) {
   return h("button", {
     type: "button", class: "icon-button small inspect", data: { testid: name }, "aria-label": words, title: words,
     on: { click: (event) => press(event.currentTarget) },
-  }, icon(name === "recall" ? "undo" : "info"));
+  }, icon(TOOLS[name]));
 }
 
 function inspectButton(message, acts) {
   return tool("inspect", (from) => acts.inspect(message, from), t("inspect"));
+}
+
+function replyButton(message, acts) {
+  const open = conversation(message.conversation);
+  return open && open.kind !== "work" && sees(open, state.me) && tool("reply", () => acts.reply(message), t("reply"));
 }
 
 /** Own messages and robot messages can be recalled. */
@@ -95,17 +109,17 @@ function meta(message, sender) {
     h("time", { datetime: new Date(message.at).toISOString(), title: fullTime(message.at) }, clockTime(message.at)));
 }
 
-/** Build the element of a message. `acts` are {send, tap, inspect, recall}. */
+/** Build the element of a message. `acts` are {send, tap, inspect, reply, recall}. */
 export function drawMessage(message, acts) {
   const sender = message.sender ?? {};
   const mine = sender.id === state.me && !isRobot(message);
   const data = { testid: "message", id: message.id, kind: message.kind };
   if (message.recalled) return recalled(message, acts, data);
   const make = KINDS[message.kind] ?? KINDS.markdown;
-  const tools = h("div", { class: "bubble-tools" }, inspectButton(message, acts), recallButton(message, acts));
+  const tools = h("div", { class: "bubble-tools" }, inspectButton(message, acts), replyButton(message, acts), recallButton(message, acts));
   return h("article", { class: `message ${mine ? "mine" : "theirs"} of-${message.kind}`, data, "aria-label": sender.name },
     avatar(isRobot(message) ? "robot" : "person", sender.id, sender.name),
     h("div", { class: "column" }, meta(message, sender),
-      h("div", { class: "row" }, h("div", { class: `bubble ${message.kind}` }, make(message, acts)), tools),
-      ringLines(message)));
+      h("div", { class: "row" }, h("div", { class: `bubble ${message.kind}` }, quoteBlock(message), make(message, acts)), tools),
+      emotions(message), ringLines(message)));
 }

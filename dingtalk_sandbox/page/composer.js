@@ -1,6 +1,8 @@
 // The message box: @-completion, quick commands, Enter to send, Shift+Enter for a new line.
 import { byId, h, icon } from "./dom.js";
 import { language, t } from "./i18n.js";
+import { attachButton, attached, drawAttachments, hasOtherFiles, messagesOf, setAttachments, watchFiles } from "./inbound/attachments.js";
+import { drawQuote, escapeQuote, quotedMessage, setQuote, watchQuote } from "./inbound/quotes.js";
 import { fillPeople } from "./list.js";
 import { conversation, myself, people, robotName, robotNames, sees, state } from "./state.js";
 
@@ -23,30 +25,60 @@ function addressed(text) {
 }
 
 async function send() {
-  const text = box().value.trim();
-  if (!text || !byId("composer").dataset.open) return;
+  const [text, files, quote] = [box().value.trim(), attached(), quotedMessage()];
+  if ((!text && !files.length) || !byId("composer").dataset.open) return;
   const where = state.current;
-  box().value = "";
+  clear();
   drafts.delete(where);
   grow();
-  if (await acts.say(text) === false && !box().value) box().value = text;
+  if (await say(text, files, quote) === false && !box().value && where === state.current) {
+    box().value = text;
+    setAttachments(files);
+    setQuote(quote);
+  }
   grow();
+}
+
+function clear() {
+  box().value = "";
+  setAttachments([]);
+  setQuote(null);
+}
+
+/** Send what a text and files make, until one fails. Returns false then. */
+async function say(text, files, quote) {
+  const messages = await messagesOf(text, files).catch((error) => acts.fail(error));
+  if (!messages) return false;
+  if (quote) messages[0].quote = quote.id;
+  for (const message of messages) if (await acts.say(message) === false) return false;
+  return true;
+}
+
+/** Reply to a message. As in DingTalk, the robot that sent it is mentioned. */
+export function replyTo(message) {
+  setQuote(message);
+  const mention = `@${message.sender?.name} `;
+  const needed = inGroup() && message.sender?.robot && robotNames().includes(message.sender.name) && !box().value.includes(mention.trim());
+  if (needed) box().value = mention + box().value;
+  grow();
+  box().focus();
 }
 
 function grow() {
   const area = box();
   area.style.height = "auto";
   area.style.height = `${Math.min(area.scrollHeight, 160)}px`;
-  byId("send").disabled = !area.value.trim();
+  byId("send").disabled = !area.value.trim() && !attached().length;
   hint();
 }
 
 function hint() {
   const text = box().value.trim();
-  const missed = inGroup() && text && !typedAt() && !robotNames().some((name) => text.includes(`@${name}`));
+  const missed = inGroup() && (text || attached().length) && !typedAt() && !robotNames().some((name) => text.includes(`@${name}`));
+  const lost = inGroup() && hasOtherFiles();
   const node = byId("say-hint");
-  node.textContent = missed ? t("say.noat", { robot: robotName() }) : t("say.hint");
-  node.classList.toggle("warn", Boolean(missed));
+  node.textContent = lost ? t("say.nofile") : missed ? t("say.noat", { robot: robotName() }) : t("say.hint");
+  node.classList.toggle("warn", Boolean(missed || lost));
 }
 
 /** Return the mention being typed before the caret, {from, part}, or null. */
@@ -104,6 +136,7 @@ function keyInNames(event) {
 function onKey(event) {
   if (event.isComposing || event.keyCode === 229) return; // an input method is at work
   if (!byId("names").hidden && keyInNames(event)) return;
+  if (event.key === "Escape" && escapeQuote()) return event.stopPropagation();
   if (event.key !== "Enter" || event.shiftKey) return;
   event.preventDefault();
   send();
@@ -117,14 +150,16 @@ function skeleton() {
   const as = h("label", { class: "as" }, h("span", { data: { t: "me.as" } }),
     h("select", { id: "as", data: { testid: "speak-as-inline", tLabel: "me.label" } }));
   return [h("div", { class: "tools" }, as, h("div", { class: "chips", id: "chips", role: "group", data: { tLabel: "chips" } })),
-    h("div", { class: "write" }, at, area,
+    h("p", { class: "quoting", id: "quoting", data: { testid: "quoting" }, hidden: true }),
+    h("ul", { class: "attachments", id: "attachments", hidden: true }),
+    h("div", { class: "write" }, ...attachButton(), at, area,
       h("button", { type: "submit", class: "send", id: "send", data: { testid: "send", tLabel: "send" } }, icon("send"),
         h("span", { data: { t: "send" } })),
       h("ul", { class: "names", id: "names", role: "listbox", hidden: true, data: { tLabel: "at.list" } })),
     h("p", { class: "say-hint", id: "say-hint" })];
 }
 
-/** Build the composer once. `given` are {say(text) → false on failure, become(id)}. */
+/** Build the composer once. `given` are {say(message) → false on failure, fail(error), become(id)}. */
 export function buildComposer(given) {
   acts = given;
   const form = byId("composer");
@@ -141,6 +176,8 @@ export function buildComposer(given) {
     drawNames();
   });
   box().addEventListener("blur", closeNames);
+  watchQuote(grow);
+  watchFiles(box(), byId("chat"), { able: () => Boolean(byId("composer").dataset.open), onChange: grow, onProblem: acts.warn });
   byId("as").addEventListener("change", (event) => acts.become(event.target.value));
 }
 
@@ -152,7 +189,7 @@ function chips() {
 function drawChips() {
   byId("chips").replaceChildren(...chips().map((text) => {
     return h("button", { type: "button", class: "chip", data: { testid: "chip" }, title: t("chip.title", { text: addressed(text) }),
-      on: { click: () => acts.say(addressed(text)) } }, text);
+      on: { click: () => acts.say({ text: addressed(text) }) } }, text);
   }));
 }
 
@@ -171,14 +208,19 @@ export function drawComposer() {
   if (!open) return;
   const able = open.kind !== "work" && sees(open, state.me);
   byId("composer").dataset.open = able ? "yes" : "";
-  for (const id of ["say", "at"]) byId(id).disabled = !able;
+  for (const id of ["say", "at", "attach"]) byId(id).disabled = !able;
   byId("chips").hidden = !able || !chips().length;
   byId("at").hidden = open.kind !== "group";
   box().placeholder = placeholder(open);
   box().setAttribute("aria-label", t("say.label"));
   fillPeople(byId("as"));
   drawChips();
-  if (drawnFor !== open.id) box().value = drafts.get(open.id) ?? "";
+  if (drawnFor !== open.id) {
+    clear();
+    box().value = drafts.get(open.id) ?? "";
+  }
   drawnFor = open.id;
+  drawAttachments();
+  drawQuote();
   grow();
 }

@@ -1,5 +1,8 @@
 // The language of the page: the last choice, else the browser's. Chinese is the default.
-import { WORDS } from "./words.js";
+import { INBOUND_WORDS } from "./inbound/words.js";
+import { WORDS as PAGE_WORDS } from "./words.js";
+
+const WORDS = { ...PAGE_WORDS, ...INBOUND_WORDS };
 
 const KEY = "sandbox.lang";
 

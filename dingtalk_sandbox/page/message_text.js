@@ -20,9 +20,13 @@ function bare(markdown) {
     .replace(/[*_`#>|]+/g, " ").replace(/&nbsp;|&#160;/g, " ").replace(/\s+/g, " ").trim();
 }
 
+const SPOKEN = { picture: "kind.picture", audio: "kind.audio", video: "kind.video" };
+
 /** Summarize a message in one line, for the list and screen readers. */
 export function summary(message) {
   if (message.recalled) return t("recalled", { name: message.sender?.name ?? "" });
+  if (message.kind === "richText") return `${textOf(message)} ${t("kind.picture")}`.slice(0, 400);
+  if (SPOKEN[message.kind]) return `${t(SPOKEN[message.kind])} ${textOf(message)}`.trim().slice(0, 400);
   if (message.fileName) return `${t("kind.file")} ${message.fileName}`;
   if (message.kind === "card") return `${t("kind.card")} ${bare(cardTitle(message))}`;
   if (message.kind === "text") return textOf(message).slice(0, 400).replace(/\s+/g, " ").trim();

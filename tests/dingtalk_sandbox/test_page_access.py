@@ -1,10 +1,12 @@
 """Accessibility of the page: names, contrast, focus and screen reader announcements."""
 
+import base64
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from dingtalk_sandbox.driver import PIXEL
 from tests.browser import IN_BROWSER, browser, page
 from tests.dingtalk_sandbox.page_driver import bot, chat, controls, inspector, last
 from tests.dingtalk_sandbox.tiny_bot import GROUP, TinyBot
@@ -13,6 +15,7 @@ __all__ = ["bot", "browser", "chat", "page"]  # fixtures
 
 pytestmark = IN_BROWSER
 
+PICTURE = base64.b64encode(PIXEL).decode()
 AUDIT = Path(__file__).with_name("accessibility_audit.js").read_text(encoding="utf-8")
 SIZES = [{"width": 1280, "height": 800}, {"width": 390, "height": 844}]
 
@@ -21,6 +24,14 @@ async def content(bot: TinyBot) -> None:
     await bot.send_card(markdown="| a | b |\n|--|--|\n| 1 | `2` |\n\n> 引用 [链接](https://example.com)")
     await bot.send_file("报告.xlsx", b"PK")
     await bot.hook("@user01 @user02 请看", at={"atUserIds": ["user01"]})
+    for said in ({"msgtype": "richText", "content": PICTURE}, {"msgtype": "audio"}, {"msgtype": "text"}):
+        sent = await bot.call(
+            "POST", "/_sandbox/say", {"conversation": GROUP, "user": "user01", "text": "看", **said}
+        )
+    reply = {"conversation": GROUP, "user": "manager01", "text": "好", "quote": sent["id"]}
+    id_ = (await bot.call("POST", "/_sandbox/say", reply))["id"]
+    named = {"robotCode": "dingsandboxapp", "openConversationId": GROUP, "openMsgId": id_}
+    await bot.call("POST", "/v1.0/robot/emotion/reply", named | {"emotionName": "思考中"})
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -33,6 +44,10 @@ async def test_everything_has_a_name_and_can_be_read(
     await page.goto(bot.url)
     await page.locator(f'[data-testid=conversation][data-id="{GROUP}"]').click()
     await page.get_by_test_id("composer").fill("没有提到机器人")
+    file = {"name": "截图.png", "mimeType": "image/png", "buffer": PIXEL}
+    await page.get_by_test_id("attach-file").set_input_files(file)  # type: ignore[arg-type]
+    await last(page, "text").get_by_test_id("reply").click()
+    await expect(page.get_by_test_id("connect-lines")).to_be_visible()
     await (await controls(page, "clock", "scene", "settings")).get_by_test_id("fault-add").click()
     await expect(page.locator(".faults li")).to_be_visible()
     assert await page.evaluate(AUDIT) == []
