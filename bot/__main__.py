@@ -31,12 +31,11 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except ConfigError as error:
-            _say(str(error), err=True)
-            sys.exit(2)
         except DingRunError as error:
-            _say(str(error), err=True)
-            sys.exit(1)
+            from bot.cli.errors import in_language  # noqa: PLC0415
+
+            _say(in_language(str(error), ctx.obj), err=True)
+            sys.exit(2 if isinstance(error, ConfigError) else 1)
 
 
 @click.group(cls=Commands, invoke_without_command=True)

@@ -7,7 +7,8 @@
 | `cards/templates` | cards and messages: templates, and the words of the filters |
 
 Errors are raised, logged and stored in English. `errors.yaml` has their translations by their English text,
-as gettext does, so that a text of another system is shown as it is.
+as gettext does, so that a text of another system is shown as it is. `settings.yaml` has those of settings and
+commands.
 """
 
 import re
@@ -26,6 +27,7 @@ MAX_DEPTH = 3  # an error in an error in an error
 
 _FIELD = re.compile(r"\{(\w+)\}")
 _OPTIONAL = re.compile(r"\[(.*?)\]")
+_INNER = {"error", "why"}  # values that are errors themselves
 
 
 @cache
@@ -69,12 +71,24 @@ def without_details(stored: str) -> str:
     return str(Reason(code=reason.code, values={k: v for k, v in reason.values.items() if k in needed}))
 
 
+def explain_setting(error: str, lang: str, depth: int = 0) -> str:
+    """Return a line of an error of settings or commands in a language. Other texts stay as they are."""
+    found = None if lang == SOURCE_LANGUAGE or depth > MAX_DEPTH else _find_error(error, "settings")
+    if found is None:
+        return explain(error, lang)
+    key, values = found
+    inner = {name: explain_setting(values[name], lang, depth + 1) for name in _INNER & values.keys()}
+    words = {"words": values.get("words", "").replace(" or ", " 或 ").replace(", ", "、")}
+    text = load_words("settings", lang)[key]
+    return _FIELD.sub(lambda field: {**values, **words, **inner}[field[1]], text)
+
+
 @lru_cache(1_000)
-def _find_error(text: str) -> tuple[str, Mapping[str, str]] | None:
+def _find_error(text: str, topic: str = "errors") -> tuple[str, Mapping[str, str]] | None:
     """Find the error that has this English text, and return its key and its values."""
     if len(text) > MAX_TRANSLATED:
         return None
-    for key, pattern in _error_patterns():
+    for key, pattern in _error_patterns(topic):
         match = pattern.fullmatch(text)
         if match:
             return key, match.groupdict()
@@ -82,11 +96,14 @@ def _find_error(text: str) -> tuple[str, Mapping[str, str]] | None:
 
 
 @cache
-def _error_patterns() -> list[tuple[str, re.Pattern[str]]]:
-    """Return a pattern for each error, the one with the longest fixed text first."""
-    texts = load_words("errors", SOURCE_LANGUAGE)
-    most_specific = sorted(texts, key=lambda key: len(_FIELD.sub("", texts[key])), reverse=True)
-    return [(key, _pattern(texts[key])) for key in most_specific]
+def _error_patterns(topic: str) -> list[tuple[str, re.Pattern[str]]]:
+    """Return a pattern for each error: what follows another error first, then by the length of fixed text."""
+    texts = load_words(topic, SOURCE_LANGUAGE)
+
+    def specificity(key: str) -> tuple[bool, int]:
+        return texts[key].startswith("{error}"), len(_FIELD.sub("", texts[key]))
+
+    return [(key, _pattern(texts[key])) for key in sorted(texts, key=specificity, reverse=True)]
 
 
 def _pattern(text: str) -> re.Pattern[str]:

@@ -21,7 +21,6 @@ ENGLISH_ONLY = {"mongodb.md": ("Collections", "Tests")}
 """Sections for those who work on DingRun itself."""
 ENGLISH_PAGES = {
     "architecture.md": "for those who work on DingRun itself",
-    "evidence.md": "for those who work on DingRun itself",
     "fidelity.md": "for those who work on the sandbox: rules, sources and tests",
     "glossary.md": "has both languages on one page",
     "sandbox-coverage.md": "is generated, for those who work on the sandbox",

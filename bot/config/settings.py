@@ -174,7 +174,9 @@ class Settings(Section):
         examples=["Europe/Berlin"],
     )
     lang: Literal["zh-CN", "en"] = Field(
-        "zh-CN", description="Language of cards and answers.", examples=["en"]
+        "zh-CN",
+        description="Language of cards, answers, reports, and errors of settings and commands.",
+        examples=["en"],
     )
     expectations: dict[str, ExpectationSettings] = Field(
         default_factory=dict,
