@@ -56,6 +56,7 @@ class Message:
     task_id: int = 0  # set for work notifications
     recipients: tuple[str, ...] = ()  # userIds who may see it; () = everyone in the conversation
     recalled: bool = False
+    expires: datetime | None = None  # set for pinned cards
     pictures: tuple[str, ...] = ()  # media_ids of the pictures in rich text
     quote: str = ""  # id of the message it replies to
     emotions: list[Emotion] = field(default_factory=list)  # of robots, in the order they came

@@ -88,12 +88,23 @@ class CustomRobot:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NoticeTemplate:
+    """A template of work notifications. `${name}` in its text is a parameter."""
+
+    id: str
+    title: str
+    text: str  # Markdown
+    enabled: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
 class Scenario:
     corp_id: str
     people: tuple[Person, ...]
     apps: tuple[App, ...]
     groups: tuple[Group, ...]
     custom_robots: tuple[CustomRobot, ...] = ()
+    notice_templates: tuple[NoticeTemplate, ...] = ()
     templates: tuple[Template, ...] = PUBLIC_TEMPLATES
     designs: Mapping[str, CardTemplate] = field(default_factory=dict)  # exports of the card builder, by id
     settings: Settings = field(default_factory=Settings)
@@ -153,6 +164,7 @@ def default_scenario() -> Scenario:
 
 LIST_SECTIONS: Mapping[str, type] = {
     "people": Person, "apps": App, "groups": Group, "custom_robots": CustomRobot, "templates": Template,
+    "notice_templates": NoticeTemplate,
 }  # fmt: skip
 
 

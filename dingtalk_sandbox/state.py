@@ -115,6 +115,8 @@ class Card:
     spaces: dict[str, Json] = field(default_factory=dict)  # space models by kind: IM_GROUP, IM_ROBOT
     carriers: dict[str, str] = field(default_factory=dict)  # carrierId by "KIND.id"
     extension: Json = field(default_factory=dict)
+    route: str = ""  # callbackRouteKey of HTTP callbacks
+    data_sources: list[Json] = field(default_factory=list)  # dynamic data, as registered
     guids: set[str] = field(default_factory=set)  # of streamed frames
 
     def variables(self, viewer: str = "") -> dict[str, str]:
@@ -173,6 +175,7 @@ class SandboxState:
         self.download_links: dict[str, DownloadLink] = {}
         self.shortcuts: dict[str, list[Json]] = {}  # by robotCode
         self.cards: dict[str, Card] = {}
+        self.card_routes: dict[tuple[str, str], str] = {}  # app and callbackRouteKey → URL
         self.work_notifications: dict[int, WorkNotificationTask] = {}
         self.work_notification_counts: Counter[tuple[str, ...]] = (
             Counter()

@@ -1,4 +1,4 @@
-"""Work notifications: send, progress, result and recall ("0769", "0772", "0773", "0770")."""
+"""Work notifications: send, progress, result, status bar and recall ("0769" to "0774")."""
 
 import json
 import secrets
@@ -13,13 +13,14 @@ from dingtalk_sandbox.validation import work_notifications as rules
 
 BASE_PATH = "/topapi/message/corpconversation"
 RESULT_LIFE = timedelta(hours=24)
+STATUS_LIFE = timedelta(days=7)
 MAX_ID_DIGITS = 19
 DUPLICATE_CODE, DAILY_LIMIT_CODE = "143106", "143105"
 
 
-def _check_agent(call: Call) -> None:
+def _check_agent(call: Call, code: int = 400002) -> None:
     if str(call.body.get("agent_id", "")) != str(call.app.agent_id):
-        raise oapi_error(400002, "无效的agentId")
+        raise oapi_error(code, "无效的agentId")
 
 
 def send(state: SandboxState, call: Call) -> Json:
@@ -27,24 +28,70 @@ def send(state: SandboxState, call: Call) -> Json:
     _check_agent(call)
     msg = rules.parse_msg(call.body.get("msg"))
     rendering = rules.render_msg(msg)
-    if rendering.media_id and rendering.media_id not in state.media:
+    if rendering.media_id:
+        _check_media(state, rendering.media_id)
+    if "statusBar" in rendering.content:
+        _check_status_receivers(call)
+    return _accept(state, call, rendering, str(msg["msgtype"]))
+
+
+def _check_media(state: SandboxState, media_id: str) -> None:
+    if media_id not in state.media:
         raise oapi_error(40007, "不合法的媒体文件id")
+    if len(state.media[media_id].data) > rules.MAX_FILE_BYTES:
+        raise oapi_error(40006, "不合法的文件大小")
+
+
+def _check_status_receivers(call: Call) -> None:
+    """A notification with a status bar goes to at most five people, and to no department ("0775")."""
+    everyone = str(call.body.get("to_all_user", "")).lower() == "true"
+    users = rules.parse_ids(call.body.get("userid_list"), rules.MAX_USERS)
+    if everyone or call.body.get("dept_id_list") or len(users) > rules.MAX_STATUS_RECEIVERS:
+        raise oapi_error(40035, "status_bar 只支持不超过5个 userid")
+
+
+def _accept(state: SandboxState, call: Call, rendering: Rendering, kind: str) -> Json:
     people, invalid = _recipients(state, call)
     if not people:
         raise oapi_error(33012, "无效的USERID")
     task = WorkNotificationTask(
-        id=secrets.randbelow(10**12),
-        app=call.app,
-        at=state.clock.now(),
-        invalid=invalid,
-        forbidden=[],
-        sent=[],
-        kind=str(msg["msgtype"]),
-    )
+        id=secrets.randbelow(10**12), app=call.app, at=state.clock.now(), invalid=invalid, forbidden=[],
+        sent=[], kind=kind,
+    )  # fmt: skip
     state.work_notifications[task.id] = task
     for person in people:
         _notify(state, call, task, person, rendering)
     return {"errcode": 0, "task_id": task.id, "request_id": new_request_id().lower()}
+
+
+def send_by_template(state: SandboxState, call: Call) -> Json:
+    """Send a notification whose words are those of a template of the scene (`notice_templates`)."""
+    _check_agent(call)
+    given = call.body.get("template_id")
+    template = next((t for t in state.scenario.notice_templates if t.id == given), None)
+    if template is None:
+        raise oapi_error(885001, "消息模板不存在")
+    if not template.enabled:
+        raise oapi_error(885006, "消息模板不可用")
+    data = rules.parse_data(call.body.get("data"))
+    content = {"msgtype": "markdown", "title": template.title, "text": rules.fill(template.text, data)}
+    answer = _accept(state, call, Rendering(kind="work_notice", content=content), "template")
+    return {"errmsg": "ok"} | answer
+
+
+def update_status(state: SandboxState, call: Call) -> Json:
+    """Change the status bar of an OA notification, for a week ("0771")."""
+    _check_agent(call, 40056)
+    status = rules.parse_status(call.body, required=True)
+    given = str(call.body.get("task_id", ""))
+    task = _task_with_id(state, call, given)
+    if task is None or task.kind != "oa" or state.clock.now() - task.at > STATUS_LIFE:
+        raise oapi_error(40035, "不合法的参数 task_id")
+    for message in state.conversations.find_by_task(task.id):
+        message.content = message.content | {"statusBar": status}
+        message.updates.append(call.exchange)
+        state.conversations.publish_change(message)
+    return {"errcode": 0, "errmsg": "ok", "request_id": new_request_id().lower()}
 
 
 def _recipients(state: SandboxState, call: Call) -> tuple[list[Person], list[str]]:
@@ -91,21 +138,28 @@ def _notify(
     state.conversations.add(message)
 
 
-def _find_task(state: SandboxState, call: Call, field: str = "task_id") -> WorkNotificationTask:
-    _check_agent(call)
-    given = str(call.body.get(field, ""))
+def _task_with_id(state: SandboxState, call: Call, given: str) -> WorkNotificationTask | None:
     is_number = given.isascii() and given.isdigit() and len(given) <= MAX_ID_DIGITS
     task = state.work_notifications.get(int(given)) if is_number else None
-    if task is None or task.app.key != call.app.key:
-        raise oapi_error(400002, f"无效的{field}")
+    return task if task and task.app.key == call.app.key else None
+
+
+def _find_task(
+    state: SandboxState, call: Call, field: str = "task_id", *, code: int = 400002
+) -> WorkNotificationTask:
+    """Return the task of a call, for a day. Raises `ApiError` with the code of the page."""
+    _check_agent(call, code)
+    task = _task_with_id(state, call, str(call.body.get(field, "")))
+    if task is None:
+        raise oapi_error(code, f"无效的{field}")
+    if state.clock.now() - task.at > RESULT_LIFE:
+        raise oapi_error(code, f"{field} 已过期")
     return task
 
 
 def result(state: SandboxState, call: Call) -> Json:
     """Return the result of a work notification. It is available for a day."""
     task = _find_task(state, call)
-    if state.clock.now() - task.at > RESULT_LIFE:
-        raise oapi_error(400002, "task_id 已过期")
     read = sorted({user for m in state.conversations.find_by_task(task.id) for user in m.read_by})
     lists = {
         "invalid_user_id_list": task.invalid,
@@ -120,15 +174,13 @@ def result(state: SandboxState, call: Call) -> Json:
 
 
 def progress(state: SandboxState, call: Call) -> Json:
-    _find_task(state, call)
+    _find_task(state, call, code=40035)
     done = {"progress_in_percent": 100, "status": 2}
     return {"errcode": 0, "errmsg": "ok", "progress": done, "request_id": new_request_id().lower()}
 
 
 def recall(state: SandboxState, call: Call) -> Json:
     task = _find_task(state, call, "msg_task_id")
-    if state.clock.now() - task.at > RESULT_LIFE:
-        raise oapi_error(400002, "msg_task_id 已过期")
     task.recalled = True
     for message in state.conversations.find_by_task(task.id):
         state.conversations.recall(message)
@@ -146,5 +198,6 @@ ENDPOINTS = tuple(
     )
     for name, act in (
         ("asyncsend_v2", send), ("getsendresult", result), ("getsendprogress", progress), ("recall", recall),
+        ("status_bar/update", update_status), ("sendbytemplate", send_by_template),
     )
 )  # fmt: skip

@@ -13,6 +13,12 @@ from dingtalk_sandbox.validation import cards as card_rules
 MAX_QUOTE_CHARS = 200
 
 
+def is_gone(state: SandboxState, message: Message) -> bool:
+    """Return True for a message that was recalled, or a pinned card whose time is over."""
+    over = message.expires is not None and message.expires <= state.clock.now()
+    return message.recalled or over
+
+
 def serialize_message(
     state: SandboxState, message: Message, *, viewer: str = "", base: str = "", lang: str = "zh"
 ) -> Json:
@@ -25,7 +31,7 @@ def serialize_message(
         "sender": sender,
         "at": message.at.isoformat(),
         "content": message.content,
-        "recalled": message.recalled,
+        "recalled": is_gone(state, message),
         "readers": sorted(message.read_by),
         "emotions": [{"name": each.name, "robot": each.robot} for each in message.emotions],
         "wire": message.exchange,
@@ -33,7 +39,7 @@ def serialize_message(
     }
     if message.quote:
         view["quote"] = _quote(state, message.quote)
-    if message.recalled:
+    if is_gone(state, message):
         view["content"] = {}
     elif message.out_track_id:
         view |= _card(state, state.cards[message.out_track_id], viewer, lang)

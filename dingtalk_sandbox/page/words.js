@@ -127,7 +127,7 @@ export const WORDS = {
   "inspector.alert": ["锁屏通知", "Lock screen"],
   "inspector.silent": ["不通知（notificationOff）", "No notification (notificationOff)"],
   "inspector.search": ["搜索摘要", "In search"],
-  "silent": ["免打扰", "silent"],
+  "silent": ["免打扰", "silent"], "pinned": ["吊顶", "pinned"],
   "copy": ["复制", "Copy"],
   "copied": ["已复制", "Copied"],
   "close": ["关闭", "Close"],

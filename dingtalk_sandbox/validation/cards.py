@@ -16,24 +16,26 @@ from dingtalk_sandbox.redaction import is_too_deep
 MAX_TRACK_ID_LENGTH = 100
 MAX_KEY_BYTES = 100
 MAX_DATA_BYTES = 100 * 1024  # of a whole cardParamMap
-MAX_SEARCH_LENGTH = 200  # of searchDesc, in characters
+MAX_SEARCH_LENGTH = 200  # of searchDesc, in characters; the rest is cut off
 SEARCH_FIELDS = ("searchIcon", "searchTypeName", "searchDesc")
 SPACE_ID_PREFIX = "dtv1.card//"
+PINNED = "ONE_BOX"  # the space of cards that are pinned to the top of a conversation
 SPACE_PATTERN = re.compile(r"(\w{1,40})\.(\S+)", re.ASCII)
 SPACE_MODELS = {
     "IM_GROUP": ("imGroupOpenSpaceModel", "imGroupOpenDeliverModel"),
     "IM_ROBOT": ("imRobotOpenSpaceModel", "imRobotOpenDeliverModel"),
+    "IM_SINGLE": ("imSingleOpenSpaceModel", "imSingleOpenDeliverModel"),
+    PINNED: ("topOpenSpaceModel", "topOpenDeliverModel"),
 }
-UNSUPPORTED_SPACES = {"IM", "IM_SINGLE", "ONE_BOX", "COOPERATION_FEED", "CO_FEED", "DOC"}
-IGNORED_FIELDS = {
-    "topOpenSpaceModel", "topOpenDeliverModel", "coFeedOpenSpaceModel", "coFeedOpenDeliverModel",
-    "docOpenDeliverModel", "openDynamicDataConfig", "imSingleOpenSpaceModel", "imSingleOpenDeliverModel",
-}  # fmt: skip
+UNSUPPORTED_SPACES = {"IM", "COOPERATION_FEED", "CO_FEED", "DOC"}  # the last three are deprecated
+IGNORED_FIELDS = {"coFeedOpenSpaceModel", "coFeedOpenDeliverModel", "docOpenDeliverModel"}
+DELIVER_MODEL_CODE = "param.openDeliverModelError"
+PLATFORMS = {"android", "ios", "win", "mac"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Space:
-    kind: str  # IM_GROUP or IM_ROBOT
+    kind: str  # a key of SPACE_MODELS
     id: str
 
     @property
@@ -127,8 +129,11 @@ def parse_space_models(body: Json) -> dict[str, Json]:
             raise api_error("param.openSpaceModelInvalid")
         _check_notification(model.get("notification"))
         _check_search_support(model.get("searchSupport"))
-    if "IM_GROUP" in found and "supportForward" not in found["IM_GROUP"]:
-        raise api_error("param.openSpaceModelInvalid", "supportForward")
+    for kind in {"IM_GROUP", "IM_ROBOT"} & found.keys():
+        if "supportForward" not in found[kind]:
+            raise api_error("param.openSpaceModelInvalid", "supportForward")
+    if PINNED in found and found[PINNED].get("spaceType") != PINNED:
+        raise api_error("param.openSpaceModelInvalid", "spaceType")
     return found
 
 
@@ -145,8 +150,6 @@ def _check_search_support(given: Any) -> None:
     part = {} if given is None else given
     if not isinstance(part, dict) or not all(isinstance(part.get(key) or "", str) for key in SEARCH_FIELDS):
         raise api_error("param.openSpaceModelInvalid", "searchSupport")
-    if len(part.get("searchDesc") or "") > MAX_SEARCH_LENGTH:
-        raise api_error("param.openSpaceModelInvalid", "searchSupport.searchDesc is too long")
     try:
         names = json.loads(part.get("searchTypeName") or "{}")
     except (ValueError, RecursionError):
@@ -161,7 +164,7 @@ def outside_chat(model: Json) -> Json:
     return {
         "alert": notification.get("alertContent") or headline(model),
         "silent": notification.get("notificationOff") is True,
-        "search": search.get("searchDesc") or "",
+        "search": (search.get("searchDesc") or "")[:MAX_SEARCH_LENGTH],
     }
 
 
@@ -180,15 +183,28 @@ def parse_deliver_models(body: Json, spaces: list[Space]) -> dict[str, Json]:
     for kind in {space.kind for space in spaces}:
         model = body.get(SPACE_MODELS[kind][1])
         if model is None:
-            raise api_error("param.spaceDeliverModelEmpty", SPACE_MODELS[kind][1])
+            raise api_error("param.openDeliverModelEmpty", SPACE_MODELS[kind][1])
         if not isinstance(model, dict):
-            raise api_error("param.openDeliverModelError", SPACE_MODELS[kind][1])
+            raise api_error(DELIVER_MODEL_CODE, SPACE_MODELS[kind][1])
         found[kind] = model
     if "IM_GROUP" in found and not found["IM_GROUP"].get("robotCode"):
-        raise api_error("param.openDeliverModelError", "robotCode")
+        raise api_error(DELIVER_MODEL_CODE, "robotCode")
     if "IM_ROBOT" in found and found["IM_ROBOT"].get("spaceType", "IM_ROBOT") != "IM_ROBOT":
-        raise api_error("param.openDeliverModelError", "spaceType")
+        raise api_error(DELIVER_MODEL_CODE, "spaceType")
+    if PINNED in found:
+        _check_pin(found[PINNED])
     return found
+
+
+def _check_pin(model: Json) -> None:
+    if type(model.get("expiredTimeMillis")) is not int:
+        raise api_error(DELIVER_MODEL_CODE, "expiredTimeMillis")
+    for name in ("userIds", "platforms"):
+        listed = model.get(name) or []
+        if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
+            raise api_error(DELIVER_MODEL_CODE, name)
+    if not PLATFORMS.issuperset(model.get("platforms") or []):
+        raise api_error(DELIVER_MODEL_CODE, "platforms")
 
 
 def parse_callback_type(body: Json) -> str:

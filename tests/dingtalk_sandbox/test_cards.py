@@ -113,7 +113,6 @@ WRONG_OUTSIDE: list[dict[str, Any]] = [
     {"notification": {"alertContent": ["失败"]}},
     {"notification": {"notificationOff": "true"}},
     {"searchSupport": []},
-    {"searchSupport": {"searchDesc": "x" * 201}},
     {"searchSupport": {"searchTypeName": "执行结果"}},
     {"searchSupport": {"searchTypeName": {"zh_CN": "执行结果"}}},
 ]
@@ -142,7 +141,10 @@ WRONG: list[tuple[dict[str, Any], str]] = [
         ({"imGroupOpenSpaceModel": {"supportForward": True} | wrong}, "param.openSpaceModelInvalid")
         for wrong in WRONG_OUTSIDE
     ],
-    ({"imGroupOpenDeliverModel": None}, "param.spaceDeliverModelEmpty"),
+    (ROBOT | {"imRobotOpenSpaceModel": {}}, "param.openSpaceModelInvalid"),
+    ({"topOpenSpaceModel": {}}, "param.openSpaceModelInvalid"),
+    ({"userId": "nobody"}, "param.userIdNotExist"),
+    ({"imGroupOpenDeliverModel": None}, "param.openDeliverModelEmpty"),
     ({"imGroupOpenDeliverModel": []}, "param.openDeliverModelError"),
     ({"imGroupOpenDeliverModel": {}}, "param.openDeliverModelError"),
     (ROBOT | {"imRobotOpenDeliverModel": {"spaceType": "IM_GROUP"}}, "param.openDeliverModelError"),
@@ -233,10 +235,10 @@ async def test_what_is_not_there_is_not_delivered(client: Client) -> None:
     await client.api(CREATE, card())
     assert (
         await client.api(f"{CREATE}/spaces", {"outTrackId": "run-1"}, "PUT")
-    ).code == "param.openSpaceModelInvalid"
+    ).code == "param.emptyAppendSpaces"
 
 
-@pytest.mark.parametrize("kind", ["IM", "IM_SINGLE", "ONE_BOX", "one_box", "COOPERATION_FEED", "DOC"])
+@pytest.mark.parametrize("kind", ["IM", "co_feed", "COOPERATION_FEED", "DOC"])
 async def test_a_space_that_is_not_emulated_says_so(
     client: Client, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -265,6 +267,12 @@ async def test_the_headline_is_the_last_message_text(client: Client) -> None:
     model = {"supportForward": True, "lastMessageI18n": {"ZH_CN": "每日"}}
     await client.api(BOTH, card(imGroupOpenSpaceModel=model, topOpenSpaceModel={"spaceType": "ONE_BOX"}))
     assert (await client.last())["content"]["headline"] == "每日"
+
+
+async def test_a_long_search_text_is_cut_off(client: Client) -> None:
+    model = {"supportForward": True, "searchSupport": {"searchDesc": "x" * 201}}
+    await client.api(BOTH, card(imGroupOpenSpaceModel=model))
+    assert (await client.last())["content"]["search"] == "x" * 200
 
 
 async def test_a_card_shows_on_the_lock_screen_and_in_the_search(client: Client) -> None:

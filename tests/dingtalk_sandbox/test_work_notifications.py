@@ -12,6 +12,35 @@ TEXT = {"msgtype": "text", "text": {"content": "run 1"}}
 BTN = {"title": "a", "action_url": "u"}
 
 
+def oa(**changes: Any) -> dict[str, Any]:
+    head = {"bgcolor": "FFBBBBBB", "text": "DingRun"}
+    return {"message_url": "u", "head": head, "body": {"title": "每日巡检"}} | changes
+
+
+WRONG_OA: list[dict[str, Any]] = [
+    {"message_url": ""},
+    {"head": None},
+    {"head": {"text": "h"}},
+    {"head": {"bgcolor": "FFBBBBBB"}},
+    {"body": []},
+    {"status_bar": "进行中"},
+    {"status_bar": {"status_value": 5}},
+]
+ACTION_CARD = {"markdown": "x", "btn_orientation": "1"}
+WRONG_ACTION_CARDS: list[dict[str, Any]] = [
+    {"title": "t", "markdown": "x"},
+    {"title": "t", "single_title": "a", "single_url": "u"},
+    {"markdown": "x", "single_title": "a"},
+    {"markdown": "x", "single_title": "a" * 21, "single_url": "u"},
+    {"markdown": "x", "single_title": "a", "single_url": "u" * 501},
+    {"markdown": "x", "btn_json_list": [BTN]},
+    ACTION_CARD | {"btn_json_list": [{"title": "a"}]},
+    ACTION_CARD | {"btn_json_list": [BTN | {"title": "a" * 21}]},
+    ACTION_CARD | {"btn_json_list": [BTN | {"action_url": "u" * 701}]},
+    ACTION_CARD | {"btn_json_list": [BTN] * 40},
+]
+
+
 async def send(client: Client, msg: Any = TEXT, **changes: Any) -> Any:
     body = {"agent_id": 3001, "userid_list": "user01", "msg": msg} | changes
     return await client.oapi(f"{PATH}/asyncsend_v2", body)
@@ -80,9 +109,10 @@ async def test_a_department_is_everybody(client: Client) -> None:
          {"title": "t"}),
         ({"msgtype": "action_card", "action_card": {"title": "t", "markdown": "x", "single_title": "a",
          "single_url": "u"}}, {"buttons": [{"text": "a", "url": "u"}]}),
-        ({"msgtype": "action_card", "action_card": {"title": "t", "markdown": "x", "btn_json_list": [BTN]}},
+        ({"msgtype": "action_card", "action_card": {"title": "t", "markdown": "x", "btn_orientation": "0",
+         "btn_json_list": [BTN]}},
          {"buttons": [{"text": "a", "url": "u"}]}),
-        ({"msgtype": "oa", "oa": {"message_url": "u", "head": {"text": "h"},
+        ({"msgtype": "oa", "oa": {"message_url": "u", "head": {"text": "h", "bgcolor": "FFBBBBBB"},
          "body": {"form": [{"key": "k"}]}}},
          {"title": "h", "text": "- k"}),
     ],
@@ -114,9 +144,12 @@ async def test_a_file_shows_under_its_uploaded_name(client: Client) -> None:
         ({"msg": {"msgtype": "text", "text": {}}}, 40035),
         ({"msg": {"msgtype": "file", "file": {"media_id": "@x"}}}, 40007),
         ({"msg": {"msgtype": "oa", "oa": {}}}, 40035),
-        ({"msg": {"msgtype": "action_card", "action_card": {"title": "t", "markdown": "x"}}}, 40035),
+        *[({"msg": {"msgtype": "oa", "oa": oa(**changes)}}, 40035) for changes in WRONG_OA],
+        *[({"msg": {"msgtype": "action_card", "action_card": card}}, 40035) for card in WRONG_ACTION_CARDS],
+        *[({"msg": {"msgtype": "voice", "voice": {"media_id": "@x", "duration": d}}}, 40035)
+          for d in ("0", "60", 10, None)],
     ],
-)
+)  # fmt: skip
 async def test_wrong_calls_are_refused_with_a_200(client: Client, changes: dict[str, Any], code: int) -> None:
     answer = await send(client, **{"msg": TEXT} | changes)
     assert (answer.status, answer.code) == (200, code)
@@ -143,6 +176,18 @@ async def test_results_and_recalls_end_after_a_day(client: Client) -> None:
     await client.__aenter__()
     for name, field in (("getsendresult", "task_id"), ("recall", "msg_task_id")):
         assert (await client.oapi(f"{PATH}/{name}", {"agent_id": 3001, field: task})).code == 400002
+
+
+async def test_progress_ends_after_a_day_with_the_code_of_its_page(client: Client) -> None:
+    task = (await send(client)).body["task_id"]
+    await client.later(86_401)
+    await client.__aenter__()
+    assert (await client.oapi(f"{PATH}/getsendprogress", {"agent_id": 3001, "task_id": task})).code == 40035
+
+
+async def test_a_file_of_a_notification_has_ten_megabytes_at_most(client: Client) -> None:
+    media = (await client.upload("a.zip", b"x" * (10 * 1024 * 1024 + 1))).body["media_id"]
+    assert (await send(client, {"msgtype": "file", "file": {"media_id": media}})).code == 40006
 
 
 async def test_an_unknown_task_is_refused(client: Client) -> None:

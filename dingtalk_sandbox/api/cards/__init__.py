@@ -1,5 +1,11 @@
 """Interactive cards."""
 
-from dingtalk_sandbox.api.cards import instances, streaming
+from dingtalk_sandbox.api.cards import callbacks, instances, streaming, templates, tops
 
-ENDPOINTS = (*instances.ENDPOINTS, *streaming.ENDPOINTS)
+ENDPOINTS = (
+    *instances.ENDPOINTS,
+    *streaming.ENDPOINTS,
+    *tops.ENDPOINTS,
+    *callbacks.ENDPOINTS,
+    *templates.ENDPOINTS,
+)

@@ -1,15 +1,14 @@
-"""Interactive cards: create, deliver and update ("0783", "0782", "0787")."""
+"""Interactive cards: create, deliver and update ("0780" to "0783", "0787")."""
 
 import logging
-from dataclasses import dataclass
 
 from dingtalk_sandbox.api.cards.data_warnings import warn_of_data
+from dingtalk_sandbox.api.cards.delivery import deliver_to_spaces
 from dingtalk_sandbox.api.pipeline import Call, Endpoint
-from dingtalk_sandbox.conversations import Message, Sender, new_id
 from dingtalk_sandbox.errors import Json, api_error
 from dingtalk_sandbox.state import Card, SandboxState
 from dingtalk_sandbox.validation import cards as rules
-from dingtalk_sandbox.validation.cards import Space
+from dingtalk_sandbox.validation.dynamic_data import parse_dynamic_data
 
 log = logging.getLogger(__name__)
 SCOPE = "Card.Instance.Write"
@@ -24,7 +23,7 @@ def deliver(state: SandboxState, call: Call) -> Json:
     card = state.cards.get(rules.parse_track_id(call.body))
     if card is None or card.app.key != call.app.key:
         raise api_error("param.cardNotExist")
-    return {"success": True, "result": _deliver(state, call, card)}
+    return {"success": True, "result": deliver_to_spaces(state, call, card)}
 
 
 def create_and_deliver(state: SandboxState, call: Call) -> Json:
@@ -34,7 +33,7 @@ def create_and_deliver(state: SandboxState, call: Call) -> Json:
     if any(space.kind not in models for space in spaces):
         raise api_error("param.openSpaceModelInvalid")
     card = _create(state, call)
-    results = _deliver(state, call, card)
+    results = deliver_to_spaces(state, call, card)
     return {"success": True, "result": {"outTrackId": card.out_track_id, "deliverResults": results}}
 
 
@@ -42,6 +41,7 @@ def _create(state: SandboxState, call: Call) -> Card:
     body, limit = call.body, state.settings.card_value_limit
     id_ = rules.parse_track_id(body)
     template = _template(state, body)
+    _check_creator(state, body)
     if not isinstance(body.get("cardData"), dict):
         raise api_error("param.cardPublicDataEmpty")
     kind = rules.parse_user_id_type(body)
@@ -56,8 +56,11 @@ def _create(state: SandboxState, call: Call) -> Card:
         callback=rules.parse_callback_type(body),
         user_id_type=kind,
         spaces=rules.parse_space_models(body),
+        route=str(body.get("callbackRouteKey") or ""),
+        data_sources=parse_dynamic_data(body.get("openDynamicDataConfig")),
     )
     _log_not_emulated(body)
+    _warn_of_callbacks(state, call, card)
     warn_of_data(state, call, template, creates=True)
     if (old := state.cards.get(id_)) is not None:
         if state.settings.repeated_card == "ignore" and old.app.key == call.app.key:
@@ -65,6 +68,12 @@ def _create(state: SandboxState, call: Call) -> Card:
         raise api_error("param.cardAlreadyExist")
     state.cards[id_] = card
     return card
+
+
+def _check_creator(state: SandboxState, body: Json) -> None:
+    creator = body.get("userId")
+    if creator and (not isinstance(creator, str) or state.scenario.colleague(creator) is None):
+        raise api_error("param.userIdNotExist", "userId")
 
 
 def _template(state: SandboxState, body: Json) -> str:
@@ -93,88 +102,16 @@ def _private_data(
     return found
 
 
+def _warn_of_callbacks(state: SandboxState, call: Call, card: Card) -> None:
+    if card.callback == "HTTP" and (card.app.key, card.route) not in state.card_routes:
+        call.warn(f"callbackRouteKey {card.route} is not registered")
+    if card.data_sources:
+        call.warn("dynamic data is registered, and the sandbox pulls none")
+
+
 def _log_not_emulated(body: Json) -> None:
     if unknown := sorted(rules.IGNORED_FIELDS & body.keys()):
         log.warning("not emulated: %s", ", ".join(unknown))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Delivery:
-    """The delivery of one card to one space."""
-
-    state: SandboxState
-    call: Call
-    card: Card
-    space: Space
-    model: Json
-
-
-def _deliver(state: SandboxState, call: Call, card: Card) -> list[Json]:
-    spaces = rules.parse_spaces(call.body)
-    models = rules.parse_deliver_models(call.body, spaces)
-    return [
-        _deliver_to_space(Delivery(state=state, call=call, card=card, space=s, model=models[s.kind]))
-        for s in spaces
-    ]
-
-
-def _deliver_to_space(delivery: Delivery) -> Json:
-    """Deliver a card to a space, once. Returns its row of `deliverResults`."""
-    space, carriers = delivery.space, delivery.card.carriers
-    result = {"spaceType": space.kind, "spaceId": space.id, "success": False, "carrierId": "", "errorMsg": ""}
-    conversation, problem = _find_conversation(delivery)
-    if problem:
-        return result | {"errorMsg": problem}
-    if space.key not in carriers:
-        carriers[space.key] = new_id("")
-        _add_message(delivery, conversation)
-    return result | {"success": True, "carrierId": carriers[space.key]}
-
-
-def _find_conversation(delivery: Delivery) -> tuple[str, str]:
-    """Return the conversation of a space and an error message, one of them empty."""
-    scenario, card, space = delivery.state.scenario, delivery.card, delivery.space
-    if space.kind not in card.spaces:
-        return "", "spaceModel is empty"
-    robot = delivery.model.get("robotCode") or card.app.robot
-    if robot != card.app.robot:
-        return "", "robotCode is invalid"
-    if space.kind == "IM_GROUP":
-        group = scenario.group(space.id)
-        if group is None:
-            return "", "openConversationId is invalid"
-        return (group.id, "") if robot in group.robots else ("", "robot is not in the group")
-    person = scenario.colleague(space.id, card.user_id_type)
-    return (person.direct_conversation, "") if person else ("", "userId is invalid")
-
-
-def _add_message(delivery: Delivery, conversation: str) -> None:
-    card, recipients = delivery.card, delivery.model.get("recipients")
-    model = card.spaces[delivery.space.kind]
-    delivery.state.conversations.add(
-        Message(
-            id=new_id("msg"),
-            conversation=conversation,
-            kind="card",
-            sender=Sender(id=card.app.robot, name=card.app.robot_name, robot=True),
-            at=delivery.state.clock.now(),
-            content={
-                "at": _mentions(delivery.model.get("atUserIds")),
-                "headline": rules.headline(model),
-                **rules.outside_chat(model),
-            },
-            out_track_id=card.out_track_id,
-            query_key=card.carriers[delivery.space.key],
-            robot=card.app.robot,
-            recipients=tuple(map(str, recipients)) if isinstance(recipients, list) else (),
-            exchange=delivery.call.exchange,
-        )
-    )
-
-
-def _mentions(given: object) -> dict[str, str]:
-    """Return the card's mentions: `{userId: name}`, or `{"@ALL": "@ALL"}`."""
-    return {str(k): str(v) for k, v in given.items()} if isinstance(given, dict) else {}
 
 
 def update(state: SandboxState, call: Call) -> Json:
@@ -209,7 +146,7 @@ def add_spaces(state: SandboxState, call: Call) -> Json:
         raise api_error("param.cardNotExist")
     models = rules.parse_space_models(call.body)
     if not models:
-        raise api_error("param.openSpaceModelInvalid")
+        raise api_error("param.emptyAppendSpaces")
     card.spaces |= models
     return {"success": True, "result": True}
 
