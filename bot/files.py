@@ -10,6 +10,7 @@ import logging
 import os
 import stat
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -21,10 +22,24 @@ UNFINISHED_SUFFIX = ".part"  # of a file that is still being written
 
 
 def make_private_folder(folder: Path) -> None:
-    """Create a folder and its missing parents for their owner alone. An existing folder is left as it is."""
+    """Create a folder and its missing parents for their owner alone. An existing folder is left as it is.
+
+    The new folders survive a power failure.
+    """
     for missing in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
         missing.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+        with suppress(PermissionError):  # a folder above that this user may not read
+            sync_folder(missing.parent)
     folder.mkdir(exist_ok=True)  # raises the right error when it is not a folder
+
+
+def sync_folder(folder: Path) -> None:
+    """Sync a folder to disk: only then does a new name in it survive a power failure."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def make_private_file(path: Path) -> None:

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -130,8 +130,7 @@ class Campaign:
         try:
             with copied(self.prepared, folder, stage) as world:
                 world.start(tracer.prefix)
-                died = settle(world, tracer)
-                history, rescues = record(world), world.rescues()
+                died, history, rescues = self._observe(world, tracer)
         except (OSError, RuntimeError, LookupError, subprocess.TimeoutExpired) as failure:
             error = f"{type(failure).__name__}: {failure}"
         finally:
@@ -147,21 +146,42 @@ class Campaign:
             rescues=rescues,
         )
 
+    def _observe(self, world: World, tracer: Tracer) -> tuple[int, list[Record], Mapping[str, float]]:
+        """Return how often the service died, the history, and the rescues, once nothing is left to do.
+
+        A fault may come as late as in the answers that are asked of it for that.
+        """
+        died = settle(world, tracer, self.on_hit)
+        try:
+            return died, record(world), world.rescues()
+        except OSError:
+            if not world.is_dead():
+                raise
+        died += settle(world, tracer, self.on_hit)
+        return died, record(world), world.rescues()
+
+    def on_hit(self, world: World, tracer: Tracer) -> None:
+        """Let the service go on, if it lives, without strace."""
+        if world.service:
+            tracer.detach(world.service.pid)
+
     def clean(self, point: Point) -> None:
         """Remove what a case left."""
         shutil.rmtree(self.folder / str(point), ignore_errors=True)
         (self.folder / f"{point}.trace").unlink(missing_ok=True)
 
 
-def settle(world: World, tracer: Tracer) -> int:
+def settle(world: World, tracer: Tracer, on_hit: Callable[[World, Tracer], None]) -> int:
     """Restart the service when it dies, until nothing is left to do. Returns how often it died.
+
+    `on_hit` is called once, after the fault has happened.
 
     Raises `TimeoutError` if that takes longer than 180 s, and `RuntimeError` if it keeps dying.
     """
     died, traced, deadline = 0, True, time.monotonic() + SETTLED_SECONDS
     while time.monotonic() < deadline:
-        if traced and world.service and tracer.has_hit():
-            tracer.detach(world.service.pid)
+        if traced and tracer.has_hit():
+            on_hit(world, tracer)
             traced = False
         if world.is_dead():
             died += 1

@@ -15,7 +15,7 @@ DISK_CALLS = CALLS[:-2]  # a socket pair, by which threads wake the loop, gives 
 FAULTS = {"KILL": "signal=KILL", "EIO": "error=EIO", "ENOSPC": "error=ENOSPC", "delay": "delay_enter=500000"}
 GOLDEN_RATIO = 0.618034
 
-_CALL = re.compile(r"(\d+)\s+(\w+)\(")
+_CALL = re.compile(r"(\d+)\s+(?:\d+\.\d+ )?(\w+)\(")
 _HIT = re.compile(rb"\(INJECTED\)|\(DELAYED\)|killed by SIGKILL")
 
 

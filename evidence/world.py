@@ -4,6 +4,7 @@ Each is a process of its own. Only command lines, files and HTTP connect them to
 """
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -14,7 +15,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,10 +75,14 @@ def until(condition: Callable[[], bool], seconds: float, *, every: float = 0.1) 
     return False
 
 
-def spawn(command: Sequence[str], log: Path, *, cwd: Path = ROOT) -> subprocess.Popen[bytes]:
-    """Start a process that appends what it says to a file."""
+def spawn(
+    command: Sequence[str], log: Path, *, cwd: Path = ROOT, apart: bool = False
+) -> subprocess.Popen[bytes]:
+    """Start a process that appends what it says to a file, `apart` in a group of its own."""
     with log.open("ab") as said:
-        return subprocess.Popen(command, cwd=cwd, stdout=said, stderr=said)  # noqa: S603 - our own
+        return subprocess.Popen(  # noqa: S603 - our own
+            command, cwd=cwd, stdout=said, stderr=said, start_new_session=apart
+        )
 
 
 @dataclass(kw_only=True)
@@ -161,7 +166,7 @@ class World:
     def start(self, prefix: Sequence[str] = ()) -> None:
         """Start the service, under another command if `prefix` names one."""
         command = [sys.executable, "-m", "bot", "--config", str(self.folder / "config.yaml")]
-        self.service = spawn([*prefix, *command], self.folder / "log.txt")
+        self.service = spawn([*prefix, *command], self.folder / "log.txt", apart=True)
 
     def restart(self) -> None:
         """Start the service again after it died, and wait until it is connected."""
@@ -188,6 +193,13 @@ class World:
         if self.service.poll() is None:
             self.service.send_signal(number)
         return self.service.wait(END_SECONDS)
+
+    def cut_power(self) -> None:
+        """Kill the service with all that it started."""
+        if self.service:
+            with suppress(ProcessLookupError):
+                os.killpg(self.service.pid, signal.SIGKILL)
+            self.service.wait(END_SECONDS)
 
     def rescues(self) -> Mapping[str, float]:
         """Return how often the service that runs now took each rescue path, as its metrics say."""

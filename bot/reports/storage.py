@@ -21,7 +21,13 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from bot.errors import DingRunError, PermanentError, TemporaryError
-from bot.files import PRIVATE_FILE, UNFINISHED_SUFFIX, close_to_others, make_private_folder
+from bot.files import (
+    PRIVATE_FILE,
+    UNFINISHED_SUFFIX,
+    close_to_others,
+    make_private_folder,
+    sync_folder,
+)
 from bot.ports import ReportArchive
 from bot.telemetry.rescues import Rescue, count_rescue
 
@@ -93,7 +99,8 @@ class ReportStorage:
                 digest = digest_file(file)
             final = written.with_name(f"{stem}_{digest.sha256[:8]}{extension}")
             written.replace(final)
-            _sync(final.parent)
+            sync_folder(final.parent)
+            sync_folder(self.folder)  # another bot may just have made the folder of the day
         except OSError as error:
             raise _storage_error(error) from error
         return f"{final.parent.name}/{final.name}", digest
@@ -185,15 +192,6 @@ def _open(folder: Path, parts: tuple[str, ...]) -> BufferedReader:
         file.close()
         raise FileNotFoundError(errno.ENOENT, "not a file")
     return file
-
-
-def _sync(folder: Path) -> None:
-    """Sync a folder to disk: only then does a new name in it survive a power failure."""
-    opened = os.open(folder, _FOLDER)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
 
 
 def _purge_unfinished(day: Path, before: datetime) -> None:
