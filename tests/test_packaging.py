@@ -1,17 +1,27 @@
 """The wheel holds all that the program needs, and works outside the checkout."""
 
-import os
+import asyncio
+import importlib.metadata
+import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import zipfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from venv import EnvBuilder
 
+import aiohttp
 import pytest
 
 from bot import __version__
+from dingtalk_sandbox.scenario import default_scenario
 from tests import ROOT
+from tests.scenarios.conftest import until
 from tests.test_architecture import TOPS
+from tests.test_deploy import KEPT_MODELS, pins
 
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "config.yaml", "docs/zh-CN/settings.yaml", *TOPS)
 SANDBOX_BUILD = {  # of the sandbox's own distribution
@@ -19,7 +29,6 @@ SANDBOX_BUILD = {  # of the sandbox's own distribution
     for name in ("pyproject.toml", "LICENSE", "README.md", "README.zh-CN.md", "Dockerfile")
 }
 BUILD = "import sys; from setuptools.build_meta import build_wheel; build_wheel(sys.argv[1])"
-DINGRUN = "import sys; from bot.__main__ import main; main(sys.argv[1:], prog_name='dingrun')"
 
 
 def build_wheel(source: Path, folder: Path) -> zipfile.ZipFile:
@@ -45,22 +54,51 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 
 @pytest.fixture(scope="module")
 def installed(wheel: zipfile.ZipFile, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("installed")
-    wheel.extractall(folder)
-    return folder
+    """Install the wheel as pipx does, into an environment of its own. Returns the folder of the commands.
+
+    The environment has what requirements/run.txt names, by links to the packages here, and of DingTalk's
+    models those that the image keeps: what the program imports beyond that is missing.
+    """
+    folder = tmp_path_factory.mktemp("environment")
+    EnvBuilder(symlinks=True).create(folder)
+    site = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
+    link_packages(site)
+    pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin/python")]
+    offline = [
+        "install",
+        "--quiet",
+        "--no-index",
+        "--no-deps",
+        "--disable-pip-version-check",
+        str(wheel.filename),
+    ]
+    subprocess.run([*pip, *offline], check=True)  # noqa: S603 - our own program
+    return folder / "bin"
+
+
+def link_packages(site: Path) -> None:
+    """Link the packages that requirements/run.txt names into another environment."""
+    wanted = {re.split(r"==|\[", pin)[0] for pin in pins("requirements/run.txt")}
+    for distribution in importlib.metadata.distributions():
+        if distribution.name.lower().replace("_", "-").replace(".", "-") not in wanted:
+            continue
+        for top in {file.parts[0] for file in distribution.files or () if file.parts[0] != ".."} - {
+            "__pycache__"
+        }:
+            if not (site / top).exists():
+                (site / top).symlink_to(Path(str(distribution.locate_file(top))))
+    dingtalk = (site / "alibabacloud_dingtalk").readlink()
+    (site / "alibabacloud_dingtalk").unlink()
+    (site / "alibabacloud_dingtalk").mkdir()
+    for part in dingtalk.iterdir():
+        if part.is_file() or part.name in KEPT_MODELS:
+            (site / "alibabacloud_dingtalk" / part.name).symlink_to(part)
 
 
 def dingrun(installed: Path, folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    """Run the command of the wheel in a folder of its own, without measuring coverage of the copies."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("COV")}
-    return subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-c", DINGRUN, *words],
-        cwd=folder,
-        env=environment | {"PYTHONPATH": str(installed)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    """Run the command that was installed, in a folder of its own."""
+    command = [str(installed / "dingrun"), *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603 - our own
 
 
 def test_the_wheel_holds_every_file_of_our_packages(wheel: zipfile.ZipFile) -> None:
@@ -81,11 +119,6 @@ def test_the_wheel_holds_the_example_of_the_settings_and_their_descriptions(
     assert packed == (ROOT / name).read_bytes()
 
 
-def test_the_wheel_installs_the_command(wheel: zipfile.ZipFile) -> None:
-    entry_points = wheel.read(f"dingrun-{__version__}.dist-info/entry_points.txt").decode()
-    assert "dingrun = bot.__main__:main" in entry_points
-
-
 def test_the_version_of_the_wheel_is_that_of_the_program(installed: Path, tmp_path: Path) -> None:
     assert dingrun(installed, tmp_path, "--version").stdout == f"dingrun, version {__version__}\n"
 
@@ -101,3 +134,51 @@ def test_the_help_calls_the_program_by_its_name(installed: Path, tmp_path: Path,
     assert dingrun(installed, tmp_path, *words, "--help").stdout.startswith(
         " ".join(["Usage: dingrun", *words])
     )
+
+
+def test_the_wrapper_of_commands_is_installed_too(installed: Path, tmp_path: Path) -> None:
+    command = [str(installed / "dingrun-exec"), "--help"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)  # noqa: S603 - our own
+    assert done.stdout.startswith("usage: dingrun-exec")
+
+
+async def test_the_installed_demo_serves_its_pages_and_init_sets_up_a_bot_there(
+    installed: Path, tmp_path: Path
+) -> None:
+    """Templates, static files and the example of the settings are found without the checkout."""
+    async with running_demo(installed, tmp_path) as (chat, login), aiohttp.ClientSession() as session:
+        for url in (chat, f"{chat}/page/app.js", login):
+            async with session.get(url) as answer:
+                assert answer.status == 200, url
+        done = await asyncio.to_thread(init, installed, tmp_path, chat)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "# 应用的 Client Secret" in (tmp_path / "config.yaml").read_text(encoding="utf-8")
+
+
+def init(installed: Path, folder: Path, chat: str) -> "subprocess.CompletedProcess[str]":
+    app, group = default_scenario().apps[0], default_scenario().groups[0]
+    (folder / "secret").write_text(app.secret)
+    keys = f"--client-id {app.key} --client-secret-file secret --group {group.id} --admin user01"
+    options = f"--yes --no-card --lang zh-CN --sandbox {chat} {keys} --targets example.com"
+    return dingrun(installed, folder, "init", *options.split())
+
+
+@asynccontextmanager
+async def running_demo(installed: Path, folder: Path) -> AsyncIterator[list[str]]:
+    """Run the demo, and stop it at the end. Yields the addresses of the chat and of the web pages."""
+    command = f"{installed}/dingrun demo --no-browser --port 0 --data {folder}/demo".split()
+    log = folder / "log"
+    with log.open("wb") as said:
+        demo = await asyncio.create_subprocess_exec(*command, cwd=folder, stdout=said, stderr=said)
+    try:
+        await until(lambda: welcomes(demo, log))
+        text = await asyncio.to_thread(log.read_text, encoding="utf-8")
+        yield re.findall(r"pages?\s+(http://\S+)", text)
+    finally:
+        demo.terminate()
+        assert await demo.wait() == 0, await asyncio.to_thread(log.read_text, encoding="utf-8")
+
+
+async def welcomes(demo: asyncio.subprocess.Process, log: Path) -> bool:
+    """Tell if the demo has told its addresses, or has ended."""
+    return demo.returncode is not None or "Ctrl-C" in await asyncio.to_thread(log.read_text, encoding="utf-8")
