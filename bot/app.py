@@ -40,12 +40,13 @@ log = logging.getLogger(__name__)
 
 WATCH_INTERVAL_SECONDS = 1.0
 DISCOVERY_INTERVAL_SECONDS = 5.0
-LAPSE_INTERVAL_SECONDS = 20.0
-REPAIR_INTERVAL_SECONDS = 10.0
+LAPSE_INTERVAL_SECONDS = 30.0
+REPAIR_INTERVAL_SECONDS = 30.0
 INCIDENT_INTERVAL_SECONDS = 60.0
 USELESS_AFTER = timedelta(minutes=1)  # without a Stream: a new connection takes a few seconds
 STALLED_SECONDS = 600.0  # of a loop that takes a step each minute or more often
 HOUSEKEEPING_INTERVAL_SECONDS = 60.0
+PURGE_PAUSE = 9  # rounds of housekeeping that a purge skips after it has found nothing
 
 
 class App:
@@ -57,6 +58,7 @@ class App:
         self._stack = AsyncExitStack()
         self._metrics = Metrics()
         self._loop_errors = LoopErrors()
+        self._skipped_rounds: dict[str, int] = {}  # that a purge still skips, by name
         self.started = clock()
 
     async def __aenter__(self) -> "App":
@@ -213,21 +215,36 @@ class App:
             for name, step in self.housekeeping().items():
                 with loop_step(f"housekeeping: {name}"):
                     await step()
+            await self.purge_expired()
+
+    async def purge_expired(self) -> None:
+        """Run the purges. One that found nothing skips `PURGE_PAUSE` rounds."""
+        for name, purge in self.purges().items():
+            if self._skipped_rounds.get(name):
+                self._skipped_rounds[name] -= 1
+                continue
+            with loop_step(f"housekeeping: {name}"):
+                self._skipped_rounds[name] = 0 if await purge() else PURGE_PAUSE
 
     def housekeeping(self) -> Mapping[str, Callable[[], Awaitable[object]]]:
         """Return the steps of housekeeping, by name."""
         return {
             "compare clocks": self._clock_guard.check,
             "reconcile": self.services.reconciler.run,
+            "delete old runs": self.services.run_retention.sweep,
+            "check the quota": self._alert_quota,
+            "check for stalled exports": self._alert_stalled_exports,
+            "check the engine": self.alert_engine_warnings,
+        }
+
+    def purges(self) -> Mapping[str, Callable[[], Awaitable[int]]]:
+        """Return the steps that delete what is old, by name. Each returns how much it found."""
+        return {
             "purge expired reports": self.services.reports.purge_expired,
             "purge the audit": self.services.audit_log.purge_expired,
             "delete old reports of other systems": self.services.external_retention.sweep,
             "purge the logins": self.services.context.people.logins.purge_expired,
-            "delete old runs": self.services.run_retention.sweep,
             "clear payloads": self.services.payload_retention.sweep,
-            "check the quota": self._alert_quota,
-            "check for stalled exports": self._alert_stalled_exports,
-            "check the engine": self.alert_engine_warnings,
         }
 
     async def _alert_quota(self) -> None:

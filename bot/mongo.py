@@ -51,6 +51,7 @@ DEFAULTS: Mapping[str, Any] = {  # an option in the URL takes precedence
     "socketTimeoutMS": 8_000,  # so that stopping takes less than 10 s if the server hangs
     "waitQueueTimeoutMS": 5_000,
     "appName": "dingrun",
+    "serverMonitoringMode": "poll",  # one thread per server less; an error has it checked at once anyway
 }
 DUPLICATE_KEY = 11000
 NOT_SENT_ERRORS = (ServerSelectionTimeoutError, WaitQueueTimeoutError)

@@ -8,7 +8,7 @@ from typing import Generic, Protocol, TypeVar
 from bot.runtime import wait_at_most
 from bot.telemetry.loops import loop_step, report_error
 
-POLL_INTERVAL_SECONDS = 3.0  # for work that other processes have added
+POLL_INTERVAL_SECONDS = 5.0  # for work that other processes have added
 BUSY_INTERVAL_SECONDS = 1.0  # while work is due that is not claimed, because its pool is full
 STOP_TIMEOUT_SECONDS = 3.0  # for running work to end
 

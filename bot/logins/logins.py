@@ -137,10 +137,12 @@ class Logins:
             await self._end(each.id)
         return len(ended)
 
-    async def purge_expired(self) -> None:
-        """Delete expired links and sessions, a limited number at once."""
+    async def purge_expired(self) -> int:
+        """Delete expired links and sessions, a limited number at once. Returns their number."""
+        now, purged = self._clock(), 0
         for collection in (_LINKS, _SESSIONS):
-            await self._documents.purge_documents(collection, self._clock(), limit=_PURGE_LIMIT)
+            purged += await self._documents.purge_documents(collection, now, limit=_PURGE_LIMIT)
+        return purged
 
     async def _end(self, session_id: str) -> None:
         await self._change(_SESSIONS, session_id, lambda each: {**each.data, "ended": True})

@@ -22,7 +22,7 @@ from bot.telemetry.rescues import Rescue, count_rescue
 
 log = logging.getLogger(__name__)
 
-TICK_SECONDS = 1.0
+TICK_SECONDS = 5.0  # ticks come at whole multiples, so that a minute begins with one
 MAX_FOLD = timedelta(hours=1)  # no time zone sets its clocks back by more
 MAX_LEAD = 2 * MAX_CLOCK_SKEW  # a checkpoint further in the future was written by a wrong clock
 
@@ -41,6 +41,11 @@ class SchedulePolicy:
     zone: ZoneInfo
     misfire_policy: MisfirePolicy = MisfirePolicy.ONCE
     misfire_grace: timedelta = timedelta(seconds=60)  # a run that is later than this is a misfire
+
+
+def seconds_to_tick(now: datetime) -> float:
+    """Return the time to the next tick."""
+    return TICK_SECONDS - now.timestamp() % TICK_SECONDS
 
 
 def last_due(schedule: Schedule, now: datetime, zone: ZoneInfo) -> datetime | None:
@@ -74,11 +79,11 @@ class Scheduler:
         self._checked: dict[str, datetime] = {}  # the minute in which nothing is due any more, by cron line
 
     async def run(self, clock: Clock) -> None:
-        """Tick once a second until cancelled."""
+        """Tick every few seconds, and as each minute begins, until cancelled."""
         while True:
             with loop_step("scheduler"):
                 await self.tick(clock())
-            await asyncio.sleep(TICK_SECONDS)
+            await asyncio.sleep(seconds_to_tick(clock()))
 
     async def tick(self, now: datetime) -> int:
         """Trigger what is due on engines without a scheduler of their own. Returns the number of runs."""

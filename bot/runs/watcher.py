@@ -15,7 +15,7 @@ OPEN_STATES = {JobState.TODO, JobState.DOING}
 MAX_OTHER_JOBS = 100  # submit jobs of other runs that one query may return besides
 MIN_PAUSE_SECONDS = 0.1  # after a tick, however many tasks end
 PAUSE_FACTOR = 3.0  # pause after a slow tick, in multiples of its duration
-IDLE_INTERVAL_SECONDS = 5.0  # while no run is open, unless this process opens one
+IDLE_INTERVAL_SECONDS = 10.0  # while no run is open, unless this process opens one
 SUBMIT_GRACE = timedelta(seconds=5)  # between a stored run and its submit job
 
 

@@ -11,7 +11,15 @@ import pytest
 
 from bot.errors import TemporaryError
 from bot.models import Expectation, Overlap, RunStatus, Schedule
-from bot.runs.scheduler import MisfirePolicy, SchedulePolicy, Scheduler, last_due, last_fired_key, next_due
+from bot.runs.scheduler import (
+    MisfirePolicy,
+    SchedulePolicy,
+    Scheduler,
+    last_due,
+    last_fired_key,
+    next_due,
+    seconds_to_tick,
+)
 from bot.telemetry.rescues import Rescue
 from tests.conftest import CoreHarness
 from tests.factories import make_schedule
@@ -239,6 +247,11 @@ async def test_a_changed_cron_line_starts_from_now(core: CoreHarness) -> None:
 
 def test_the_misfire_grace_is_a_minute() -> None:
     assert SchedulePolicy(zone=SHANGHAI).misfire_grace == timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(("second", "wait"), [("00", 5.0), ("03.500", 1.5), ("55", 5.0), ("59.500", 0.5)])
+def test_the_scheduler_looks_as_each_minute_begins(second: str, wait: float) -> None:
+    assert seconds_to_tick(at(f"2026-11-24 03:00:{second}")) == pytest.approx(wait)
 
 
 async def test_an_unreadable_schedule_does_not_block_the_others(

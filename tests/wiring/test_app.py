@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from bot.app import App
+import pytest
+
+from bot.app import PURGE_PAUSE, App
 from bot.config.settings import Settings
 from bot.engines.embedded.engine import EmbeddedEngine
 from bot.models import Trigger
@@ -34,3 +36,19 @@ async def test_a_child_waits_for_the_report_of_an_open_run_and_ends_with_the_ser
         await app.services.watcher.tick()
         assert len(children()) == 1
     assert children() == []
+
+
+async def test_a_purge_that_found_nothing_is_repeated_less_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left, rounds, number = [2, 1], list[int](), 0
+
+    async def purge() -> int:
+        rounds.append(number)
+        return left.pop(0) if left else 0
+
+    async with app_in(tmp_path) as app:
+        monkeypatch.setattr(app, "purges", lambda: {"old things": purge})
+        for number in range(2 * PURGE_PAUSE):  # noqa: B007 - the purge reads it
+            await app.purge_expired()
+    assert rounds == [0, 1, 2, 2 + PURGE_PAUSE + 1]

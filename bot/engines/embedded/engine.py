@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 LEASE_RENEWAL_SECONDS = 1.0  # a stop is noticed within this time
 CLAIM_PRECISION = timedelta(milliseconds=10)  # of the time of the first claim, as a store keeps it
-POLL_SECONDS = 5.0  # for tasks that other processes added
+POLL_SECONDS = 60.0  # for tasks that other processes added, unless the watcher finds them before
 
 
 class EmbeddedEngine:
@@ -68,7 +68,11 @@ class EmbeddedEngine:
         return {task.id: task for task in await self._tasks.find_tasks(ids=task_ids)}
 
     async def open_tasks(self, task_ids: Collection[str]) -> Collection[str]:
-        return await self._tasks.find_open(task_ids)
+        """Return the open tasks. Idle workers then look for one that waits, or whose process has died."""
+        found = await self._tasks.find_open(task_ids)
+        if found:
+            self._added.set()
+        return found
 
     async def restart(self, run: Run, task_ids: Sequence[str]) -> Sequence[str]:
         old = {task.id: task for task in await self._tasks.find_tasks(ids=task_ids)}

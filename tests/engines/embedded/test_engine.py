@@ -20,7 +20,7 @@ from bot.wiring.stores import open_stores
 from tests.engines.conftest import LIMITS, Street
 from tests.engines.embedded.test_hostile import answering
 from tests.engines.embedded.test_probes import page
-from tests.factories import make_run, make_schedule
+from tests.factories import make_run, make_schedule, make_task
 from tests.fakes import FakeClock
 from tests.mongo_server import database_for
 
@@ -177,6 +177,23 @@ async def test_idle_workers_ask_the_store_once_for_all(
     assert claims.locked()
     work.cancel()
     await asyncio.gather(work, return_exceptions=True)
+
+
+async def test_idle_workers_do_what_another_process_has_added_when_the_watcher_sees_it(
+    working: EmbeddedEngine, tasks: SqliteTaskStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def empty(self: Probe, task: Task, finds: ProbeResult) -> None:
+        return
+
+    monkeypatch.setattr(Probe, "run", empty)
+    monkeypatch.setattr(embedded, "POLL_SECONDS", 60.0)
+    ended = asyncio.Event()
+    working.on_task_end = ended.set
+    await asyncio.sleep(0)
+    await tasks.add_tasks([make_task(id="r9-001", run_id="r9")])
+    async with asyncio.timeout(10):
+        assert await working.open_tasks(["r9-001"]) == {"r9-001"}
+        await ended.wait()
 
 
 async def test_a_store_that_is_briefly_unreachable_ends_no_task(
