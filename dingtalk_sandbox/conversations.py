@@ -2,12 +2,18 @@
 
 import asyncio
 import secrets
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 
 from dingtalk_sandbox.errors import Json
+
+MAX_QUEUED_EVENTS = 1000
+MAX_UPDATES = 200
+"""Limit of the exchanges that a message keeps, beside the one that created it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +70,11 @@ class Message:
     exchange: Json | None = None  # the request and response that created it
     updates: list[Json] = field(default_factory=list)  # exchanges that changed it later
 
+    def record(self, exchange: Json) -> None:
+        """Keep an exchange that changed the message."""
+        self.updates.append(exchange)
+        del self.updates[:-MAX_UPDATES]
+
 
 def new_id(prefix: str) -> str:
     return prefix + secrets.token_urlsafe(18)
@@ -76,8 +87,10 @@ class EventFeed:
         self._queues: set[asyncio.Queue[tuple[str, object] | None]] = set()
 
     def publish(self, event: str, what: object) -> None:
+        """Tell all listeners. One that is far behind misses it, and reads the state at an earlier event."""
         for queue in self._queues:
-            queue.put_nowait((event, what))
+            if queue.qsize() < MAX_QUEUED_EVENTS:
+                queue.put_nowait((event, what))
 
     def close(self) -> None:
         for queue in self._queues:
@@ -98,12 +111,34 @@ class Conversations:
 
     def __init__(self, feed: EventFeed) -> None:
         self._messages: dict[str, Message] = {}
+        self._cards: Counter[str] = Counter()  # messages by outTrackId
         self._feed = feed
+        self._added: Callable[[], None] = lambda: None
+
+    def on_add(self, added: Callable[[], None]) -> None:
+        """Call a function after each message that is added."""
+        self._added = added
 
     def add(self, message: Message) -> Message:
         self._messages[message.id] = message
+        self._cards[message.out_track_id] += 1
+        self._added()
         self._feed.publish("change", message)
         return message
+
+    def drop_oldest(self, limit: int) -> list[Message]:
+        """Drop the messages that exceed a limit, and return them."""
+        oldest = [*islice(self._messages, max(0, len(self._messages) - limit))]
+        dropped = [self._messages.pop(id_) for id_ in oldest]
+        for message in dropped:
+            self._cards[message.out_track_id] -= 1
+            if not self.shows_card(message.out_track_id):
+                del self._cards[message.out_track_id]
+        return dropped
+
+    def shows_card(self, out_track_id: str) -> bool:
+        """Return True if a message shows the card."""
+        return self._cards.get(out_track_id, 0) > 0
 
     def publish_change(self, message: Message) -> None:
         self._feed.publish("change", message)
@@ -129,3 +164,4 @@ class Conversations:
 
     def clear(self) -> None:
         self._messages.clear()
+        self._cards.clear()

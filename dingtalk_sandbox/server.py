@@ -35,6 +35,7 @@ from dingtalk_sandbox.control.templates import Templates
 from dingtalk_sandbox.http_log import KEEP_ALIVE_SECONDS, server_logger
 from dingtalk_sandbox.inbound import endpoints as inbound
 from dingtalk_sandbox.reference.routes import reference_routes
+from dingtalk_sandbox.retention import Retention
 from dingtalk_sandbox.scenario import Scenario, parse_scenario
 from dingtalk_sandbox.state import SandboxState
 from dingtalk_sandbox.stream.hub import Hub
@@ -79,6 +80,7 @@ class Sandbox:
     ) -> None:
         chosen = scenario if isinstance(scenario, Scenario) else parse_scenario(scenario)
         self.state = SandboxState(chosen, SandboxClock(clock or utc_now))
+        self.retention = Retention(self.state)
         self.hub = Hub(self.state)
         self.actions = UserActions(self.state, self.hub)
         self._host, self._port = host, port

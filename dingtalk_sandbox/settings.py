@@ -35,3 +35,5 @@ class Settings:
     webhook_wording: str = "today"  # error text of 310000: "today", or "old" as documented
     paid_dings: bool = False  # DINGs by SMS and call are bought
     file_types: str = "any"  # of uploads and file messages: "any" as in practice, or "documented"
+    keep_messages: int = 10_000  # with cards, files and keys that belong to messages; 0 = all
+    keep_calls: int = 2_000  # shown by the inspector; 0 = all

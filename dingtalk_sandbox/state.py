@@ -16,8 +16,8 @@ from dingtalk_sandbox.registrations import Registrations
 from dingtalk_sandbox.scenario import App, Person, Scenario
 from dingtalk_sandbox.settings import Settings
 
-MAX_RECORDED_CALLS = 2000
-"""Only the latest calls are kept for inspection."""
+MAX_MEDIA_BYTES = 512 * 1024 * 1024
+"""Limit of all uploaded files. The oldest are dropped."""
 
 
 class QuotaKind(StrEnum):
@@ -144,7 +144,7 @@ class WebhookState:
 
     sent_at: deque[datetime] = field(default_factory=deque)
     blocked_until: datetime | None = None
-    uuids: set[str] = field(default_factory=set)
+    uuids: dict[str, None] = field(default_factory=dict)  # msgUuids, oldest first
 
 
 class SandboxState:
@@ -184,7 +184,7 @@ class SandboxState:
         self.call_counts: Counter[str] = Counter()
         self.error_counts: Counter[str] = Counter()
         self.monthly_usage: defaultdict[str, Counter[str]] = defaultdict(Counter)  # month → bucket → calls
-        self.call_log: deque[Json] = deque(maxlen=MAX_RECORDED_CALLS)
+        self.call_log: deque[Json] = deque()
         self.recent_calls: defaultdict[tuple[str, str], deque[datetime]] = defaultdict(deque)
 
     def reset(self) -> None:
@@ -221,7 +221,15 @@ class SandboxState:
         """Keep a file, and return its media_id."""
         media_id = "@" + secrets.token_urlsafe(16)
         self.media[media_id] = file
+        while sum(len(each.data) for each in self.media.values()) > MAX_MEDIA_BYTES:
+            del self.media[next(iter(self.media))]
         return media_id
+
+    def record_call(self, exchange: Json) -> None:
+        """Keep a call for inspection. Only the latest `keep_calls` are kept."""
+        self.call_log.append(exchange)
+        while 0 < self.settings.keep_calls < len(self.call_log):
+            self.call_log.popleft()
 
     def download_codes_for(self, app: App, media_ids: Iterable[str]) -> dict[str, str]:
         """Issue a downloadCode to the robot of an app for each file. Returns the codes by media_id."""

@@ -193,7 +193,7 @@ class Pipeline:
         """Record a call that a fault prevented."""
         at = self._state.clock.now().isoformat()
         exchange: Json = {"endpoint": endpoint.name, "bucket": QuotaKind.FREE.value, "bytes": 0, "limit": 0}
-        self._state.call_log.append(
+        self._state.record_call(
             exchange | {"request": {}, "response": {"fault": fault.kind.value}, "status": status, "at": at}
         )
 
@@ -219,7 +219,7 @@ class Pipeline:
             self._state.error_counts[endpoint.name] += 1
             self._log_error(endpoint, error)
         exchange |= {"response": redact(body), "status": status, "at": self._state.clock.now().isoformat()}
-        self._state.call_log.append(exchange)
+        self._state.record_call(exchange)
         return status, body
 
     def _log_error(self, endpoint: Endpoint, error: ApiError) -> None:

@@ -70,7 +70,7 @@ def send(state: SandboxState, call: Call) -> Json:
     state.count_call(QuotaKind.STREAM)
     robot_state.sent_at.append(now)
     if isinstance(uuid, str) and uuid:
-        robot_state.uuids.add(uuid)
+        robot_state.uuids[uuid] = None
     sender = Sender(id=f"webhook-{robot.name}", name=robot.name, robot=True)
     message = Message(
         id=new_id("msg"), conversation=robot.group, kind=rendering.kind, sender=sender, at=now,

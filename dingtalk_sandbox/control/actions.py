@@ -9,6 +9,7 @@ from dingtalk_sandbox.errors import Json, UsageError
 from dingtalk_sandbox.inbound.contents import media_of
 from dingtalk_sandbox.inbound.speech import ONE_TO_ONE_ONLY, MsgType, Speech
 from dingtalk_sandbox.redaction import redact
+from dingtalk_sandbox.retention import drop_oldest
 from dingtalk_sandbox.scenario import App, Person
 from dingtalk_sandbox.state import QuotaKind, SandboxState
 from dingtalk_sandbox.stream import payloads
@@ -53,6 +54,7 @@ class UserActions:
             data = self._robot_message_data(app, person, message, quoted)
             pending = PendingMessage(app=app, message=message, data=data)
             self._pending[message.id] = pending
+            drop_oldest(self._pending, state.settings.keep_messages or len(self._pending))
             sent, why = await self._deliver(pending)
             state.conversations.publish_change(message)
         return {"id": message.id, "delivered": sent, "why": why}
@@ -145,7 +147,7 @@ class UserActions:
                 pending.message.exchange = exchange
                 self._state.count_call(QuotaKind.STREAM)
             else:
-                pending.message.updates.append(exchange)
+                pending.message.record(exchange)
         return push
 
     async def _redeliver_until_acked(self, pending: PendingMessage, push: Push | None) -> None:

@@ -108,7 +108,7 @@ class CardTaps:
             "response": ack,
         }
         for message in self._state.conversations.find_by_card(card.out_track_id):
-            message.updates.append(exchange)
+            message.record(exchange)
 
     def _apply_response(self, card: Card, person: Person, answer: Json) -> Json:
         """Apply the response of a callback. Only the user who tapped sees it."""

@@ -66,7 +66,7 @@ def reply_emotion(state: SandboxState, call: Call) -> Json:
     if emotion not in message.emotions:
         message.emotions.append(emotion)
         state.conversations.publish_change(message)
-    message.updates.append(call.exchange)
+    message.record(call.exchange)
     return {"success": True}
 
 
@@ -77,7 +77,7 @@ def recall_emotion(state: SandboxState, call: Call) -> Json:
     if emotion in message.emotions:
         message.emotions.remove(emotion)
         state.conversations.publish_change(message)
-    message.updates.append(call.exchange)
+    message.record(call.exchange)
     return {"success": True}
 
 

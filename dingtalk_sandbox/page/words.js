@@ -197,6 +197,8 @@ export const WORDS = {
   "set.repeated_card.ignore": ["忽略", "Ignore"],
   "set.card_value_limit": ["卡片单个值的字节上限", "Maximum bytes per card value"],
   "set.qps": ["每接口每秒调用上限", "Calls per second per API"],
+  "set.keep_messages": ["保留最近多少条消息", "Messages kept"],
+  "set.keep_calls": ["保留最近多少次调用", "Calls kept"],
   "set.api_limit": ["每月 API 调用上限", "API calls per month"],
   "set.stream_limit": ["每月 Webhook 与 Stream 上限", "Webhook & Stream calls per month"],
   "set.webhook_per_minute": ["自定义机器人每分钟上限", "Custom robot messages per minute"],

@@ -25,6 +25,8 @@ from dingtalk_sandbox.state import SandboxState, Ticket
 
 log = logging.getLogger(__name__)
 MAX_FRAME_BYTES = 1024 * 1024
+GUESSES = 4
+"""Connections that are tried at random, before all are looked at."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -106,7 +108,12 @@ class Hub:
             waiting.set_result(frame)
 
     def choose_connection(self, app: App, topic: str) -> Connection | None:
-        ready = [c for c in self.connections.values() if c.accepts(app, topic)]
+        """Return one of the connections that subscribed to a topic, each with the same probability."""
+        everyone = list(self.connections.values())
+        for _ in range(GUESSES if everyone else 0):
+            if (candidate := self._random.choice(everyone)).accepts(app, topic):
+                return candidate
+        ready = [c for c in everyone if c.accepts(app, topic)]
         return self._random.choice(ready) if ready else None
 
     async def push(self, app: App, topic: str, data: Json) -> Push | None:

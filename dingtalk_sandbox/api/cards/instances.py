@@ -134,7 +134,7 @@ def update(state: SandboxState, call: Call) -> Json:
     for user, part in private.items():
         card.private[user] = rules.merge_variables(card.private.get(user, {}), part, by_key=private_by_key)
     for message in state.conversations.find_by_card(id_):
-        message.updates.append(call.exchange)
+        message.record(call.exchange)
         state.conversations.publish_change(message)
     return {"success": True, "result": True}
 

@@ -65,7 +65,7 @@ def _show(state: SandboxState, call: Call, card: Card, changes: dict[str, str]) 
     card.guids.add(call.body["guid"])
     card.public = grown
     for message in state.conversations.find_by_card(card.out_track_id):
-        message.updates.append(call.exchange)
+        message.record(call.exchange)
         state.conversations.publish_change(message)
 
 
