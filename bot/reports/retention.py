@@ -5,9 +5,9 @@
   stores the last time of each schedule, and discovery and DingTalk's redelivery go back a day at most.
 """
 
+import json
 import logging
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +21,9 @@ MIN_RUNS_KEPT = 10  # newest ones of each schedule
 BATCH_SIZE = 50  # runs per sweep
 MAX_PURGED = 500  # other records per sweep and kind
 PASS_INTERVAL = timedelta(hours=1)  # between two looks at all old runs
+LOOK_INTERVAL = timedelta(days=1)  # between two looks at the old runs whose assets are kept
 EPOCH = datetime.fromtimestamp(0, UTC)
+KEPT = "assets:kept"  # key of the old runs whose assets are kept, with their schedules
 WATERMARK = "assets:deleted"  # key of the start up to which the assets of runs are deleted
 
 
@@ -52,35 +54,40 @@ class RunRetention:
         self._policy = policy
         self._position = EPOCH  # start of the last run of this pass
         self._next_pass = EPOCH
+        self._next_look = EPOCH  # at the runs whose assets are kept
 
     async def sweep(self) -> int:
         """Delete what is too old, a limited number at once. Idempotent. Returns the number of runs."""
         now = self._clock()
         before = now - self._policy.runs
-        await self._delete_assets(now - self._policy.assets)
+        await self._delete_assets(now - self._policy.assets, now)
         await self._records.retention.purge_jobs(before, limit=MAX_PURGED)
         await self._records.retention.purge_lapses(before, limit=MAX_PURGED)
         return await self._delete_runs(before, now)
 
-    async def _delete_assets(self, before: datetime) -> None:
-        """Delete the assets of the next runs after the watermark."""
-        store = self._records.runs
+    async def _delete_assets(self, before: datetime, now: datetime) -> None:
+        """Delete the assets of the next runs after the watermark, and remember those that are kept.
+
+        Once a day, it deletes those of kept runs that are no longer among the newest of their schedules.
+        """
+        store, is_due = self._records.runs, now >= self._next_look
         stored = await store.find_value(WATERMARK)
         since = datetime.fromisoformat(stored) if stored else EPOCH
         found = await self._records.retention.find_old_runs(since, before, limit=BATCH_SIZE)
-        for run in await self._with_assets(found, before):
-            await store.update_run(run.id, {"assets_deleted": True})
-            await self._delete_assets_of(run)
+        if not found and not is_due:
+            return
+        kept: dict[str, str] = json.loads(await store.find_value(KEPT) or "{}")
+        kept |= {run.id: run.schedule_id for run in found if not run.assets_deleted}
+        newest = await self._newest(set(kept.values()) if is_due else {run.schedule_id for run in found})
+        for run_id in [id_ for id_, schedule_id in kept.items() if id_ not in newest.get(schedule_id, {id_})]:
+            run = await store.update_run(run_id, {"assets_deleted": True})
+            if run:
+                await self._delete_assets_of(run)
+            del kept[run_id]
+        await store.set_value(KEPT, json.dumps(kept))
         if found:
             await store.set_value(WATERMARK, found[-1].start_time.isoformat())
-
-    async def _with_assets(self, found: Sequence[Run], before: datetime) -> Sequence[Run]:
-        """Return the runs whose assets are deleted now: also those that were among the newest before."""
-        old = {run.id: run for run in await self._without_newest(found)}
-        for schedule_id in {run.schedule_id for run in found}:
-            recent = await self._records.runs.find_runs(schedule_id=schedule_id, limit=2 * MIN_RUNS_KEPT)
-            old |= {run.id: run for run in recent[MIN_RUNS_KEPT:] if run.start_time < before and run.end_time}
-        return [run for run in old.values() if not run.assets_deleted]
+        self._next_look = now + LOOK_INTERVAL if is_due else self._next_look
 
     async def _delete_assets_of(self, run: Run) -> None:
         external = await self._records.external.find(run.id)
@@ -116,11 +123,12 @@ class RunRetention:
 
     async def _without_newest(self, runs: Sequence[Run]) -> Sequence[Run]:
         """Leave out the newest runs of each schedule."""
-        by_schedule: dict[str, list[Run]] = defaultdict(list)
-        for run in runs:
-            by_schedule[run.schedule_id].append(run)
-        kept: set[str] = set()
-        for schedule_id in by_schedule:
-            newest = await self._records.runs.find_runs(schedule_id=schedule_id, limit=MIN_RUNS_KEPT)
-            kept |= {run.id for run in newest}
-        return [run for run in runs if run.id not in kept]
+        newest = await self._newest({run.schedule_id for run in runs})
+        return [run for run in runs if run.id not in newest[run.schedule_id]]
+
+    async def _newest(self, schedule_ids: Collection[str]) -> Mapping[str, Collection[str]]:
+        """Return the ids of the newest runs of schedules."""
+        find = self._records.runs.find_runs
+        return {
+            id_: {run.id for run in await find(schedule_id=id_, limit=MIN_RUNS_KEPT)} for id_ in schedule_ids
+        }

@@ -113,6 +113,27 @@ async def test_the_assets_of_a_seldom_run_are_deleted_when_newer_ones_have_taken
     assert [await aging.has_assets(f"s1 {age:g}") for age in weekly[:2]] == [False, True]
 
 
+async def test_assets_outlive_their_time_by_a_day_at_most_if_the_schedule_pauses(aging: Aging) -> None:
+    """Three runs come after ten old ones. None of the three grows old before the next look."""
+    ages = [20.0 - number / 10 for number in range(MIN_RUNS_KEPT)]
+    await aging.ran(*ages)
+    await aging.retention.sweep()
+    await aging.ran(0.3, 0.2, 0.1)
+    aging.core.clock.turn(seconds=DAY.total_seconds())
+    await aging.retention.sweep()
+    assert [await aging.has_assets(f"s1 {age:g}") for age in ages] == [False] * 3 + [True] * 7
+
+
+async def test_a_burst_of_runs_leaves_no_assets_of_the_runs_before_it(aging: Aging) -> None:
+    await aging.ran(*(20.0 - number / 10 for number in range(MIN_RUNS_KEPT)))
+    await aging.retention.sweep()
+    await aging.ran(*(1.0 - number / 100 for number in range(3 * MIN_RUNS_KEPT)))
+    aging.core.clock.turn(seconds=11 * DAY.total_seconds())
+    await aging.retention.sweep()
+    left = [id_ for id_ in await aging.left() if await aging.has_assets(f"s1 {id_}")]
+    assert left == (await aging.left())[-MIN_RUNS_KEPT:]
+
+
 async def test_a_report_without_assets_is_refused_and_no_later_run_is_compared_with_it(aging: Aging) -> None:
     await aging.ran(11, *reversed(RECENT))
     await aging.retention.sweep()
