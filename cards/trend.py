@@ -1,4 +1,4 @@
-"""What is different in a run, for its summary and for `notify_on: change`. Pure."""
+"""Find what is different in a run, for its summary and for `notify_on: change`. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -31,7 +31,7 @@ PATHS = ("/ping/", "/v1/", "/api/v1/")  # below which the API answers
 
 @dataclass(frozen=True, kw_only=True)
 class ApiAdapters:
-    """What the API needs besides the services."""
+    """The adapters that the API uses besides the services."""
 
     stores: StoreSet
     engine: Engine
