@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
+from yarl import URL
 
 from dingtalk_sandbox.errors import UsageError
 from dingtalk_sandbox.groups import Group
@@ -62,6 +63,19 @@ class Person:
         return f"work-{self.id}"
 
 
+def _is_web_address(url: str) -> bool:
+    try:
+        parsed = URL(url)
+    except ValueError:
+        return False
+    return parsed.scheme in {"http", "https"} and bool(parsed.host)
+
+
+class ReceiveMode(StrEnum):
+    STREAM = "stream"  #: the bot connects
+    HTTP = "http"  #: the bot is called at its URL
+
+
 @dataclass(frozen=True, kw_only=True)
 class App:
     key: str
@@ -72,6 +86,15 @@ class App:
     scopes: frozenset[str] = ALL_SCOPES
     published: bool = True  # False: its robot is unknown, and messages have no staffId
     allowed_ips: tuple[str, ...] = ()  # addresses that may call; () = all
+    mode: ReceiveMode = ReceiveMode.STREAM  # how its robot receives messages
+    url: str = ""  # where messages are posted to in HTTP mode
+    events: tuple[str, ...] = ()  # events that are pushed by themselves: robot_msg_read, robot_msg_recall
+
+    def __post_init__(self) -> None:
+        if self.mode == ReceiveMode.HTTP and not _is_web_address(self.url):
+            raise ValueError(
+                f"an app with mode http needs a url such as http://127.0.0.1:9000/, not {self.url!r}"
+            )
 
     @property
     def robot(self) -> str:

@@ -128,6 +128,7 @@ class Sandbox:
         runner, self._runner = self._runner, None
         self.state.feed.close()
         await self.hub.close()
+        await self.actions.close()
         await asyncio.wait_for(runner.cleanup(), 1.5)
 
     async def __aenter__(self) -> Self:

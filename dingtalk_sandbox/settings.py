@@ -20,6 +20,7 @@ class Settings:
     redeliver_after: float = 60
     redeliver_limit: int = 3
     card_deadline: float = 2
+    http_deadline: float = 2.5  # of a bot that receives by HTTP; in real time
     download_code_life: float = 86_400  # not documented
     download_link_life: float = 3600  # not documented
     registration_life: float = 7200  # of a device code

@@ -5,7 +5,7 @@ from datetime import timedelta
 from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family
 from dingtalk_sandbox.conversations import Message, Sender, new_id
 from dingtalk_sandbox.errors import Json, oapi_error
-from dingtalk_sandbox.scenario import CustomRobot
+from dingtalk_sandbox.scenario import App, CustomRobot
 from dingtalk_sandbox.state import QuotaKind, SandboxState, WebhookState
 from dingtalk_sandbox.validation import webhooks as rules
 
@@ -28,23 +28,26 @@ def reply(state: SandboxState, call: Call) -> Json:
         return OK
     if call.body.get("msgtype") == "file":
         raise oapi_error(401102, "miss param : file->mediaId")
-    rendering = rules.parse_message(call.body)
-    at = rules.resolve_mentions(
-        call.body, str(rendering.content.get("text", "")), _people(state, session.conversation)
-    )
+    post_reply(state, session.app, session.conversation, call.body, call.exchange)
+    return OK
+
+
+def post_reply(state: SandboxState, app: App, conversation: str, body: Json, exchange: Json) -> None:
+    """Show a reply of an app's robot in a conversation. Raises `ApiError`."""
+    rendering = rules.parse_message(body)
+    at = rules.resolve_mentions(body, str(rendering.content.get("text", "")), _people(state, conversation))
     state.conversations.add(
         Message(
             id=new_id("msg"),
-            conversation=session.conversation,
+            conversation=conversation,
             kind=rendering.kind,
-            sender=Sender(id=session.app.robot, name=session.app.robot_name, robot=True),
+            sender=Sender(id=app.robot, name=app.robot_name, robot=True),
             at=state.clock.now(),
             content=rendering.content | {"mentions": at},
-            robot=session.app.robot,
-            exchange=call.exchange,
+            robot=app.robot,
+            exchange=exchange,
         )
     )
-    return OK
 
 
 def send(state: SandboxState, call: Call) -> Json:

@@ -1,30 +1,16 @@
 """Simulated user actions: send a message, redeliver a message."""
 
-import json
-import logging
-from dataclasses import dataclass
-
 from dingtalk_sandbox.conversations import Message, Sender, new_id
 from dingtalk_sandbox.errors import Json, UsageError
-from dingtalk_sandbox.inbound.contents import media_of
-from dingtalk_sandbox.inbound.speech import ONE_TO_ONE_ONLY, MsgType, Speech
-from dingtalk_sandbox.redaction import redact
-from dingtalk_sandbox.retention import drop_oldest
+from dingtalk_sandbox.inbound.delivery import MessageDelivery, PendingMessage
+from dingtalk_sandbox.inbound.event_push import EventPushes
+from dingtalk_sandbox.inbound.speech import Speech
 from dingtalk_sandbox.scenario import App, Person
 from dingtalk_sandbox.state import QuotaKind, SandboxState
 from dingtalk_sandbox.stream import payloads
-from dingtalk_sandbox.stream.hub import Hub, Push
-
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PendingMessage:
-    """A message for the robot that may have to be redelivered."""
-
-    app: App
-    data: Json
-    message: Message
+from dingtalk_sandbox.stream.contents import media_of
+from dingtalk_sandbox.stream.hub import Hub
+from dingtalk_sandbox.stream.message_types import ONE_TO_ONE_ONLY, MsgType
 
 
 class UserActions:
@@ -32,11 +18,15 @@ class UserActions:
 
     def __init__(self, state: SandboxState, hub: Hub) -> None:
         self._state = state
-        self._hub = hub
-        self._pending: dict[str, PendingMessage] = {}
+        self._delivery = MessageDelivery(state, hub)
+        self.events = EventPushes(state, hub)
 
     def clear(self) -> None:
-        self._pending.clear()
+        self._delivery.clear()
+        self.events.clear()
+
+    async def close(self) -> None:
+        await self._delivery.close()
 
     async def say(self, speech: Speech) -> Json:
         """Send a message as a user. Returns `{"id": msgId, "delivered": bool, "why": str}`.
@@ -53,9 +43,7 @@ class UserActions:
         if app:
             data = self._robot_message_data(app, person, message, quoted)
             pending = PendingMessage(app=app, message=message, data=data)
-            self._pending[message.id] = pending
-            drop_oldest(self._pending, state.settings.keep_messages or len(self._pending))
-            sent, why = await self._deliver(pending)
+            sent, why = await self._delivery.deliver(pending)
             state.conversations.publish_change(message)
         return {"id": message.id, "delivered": sent, "why": why}
 
@@ -90,7 +78,7 @@ class UserActions:
             if speech.msgtype in ONE_TO_ONE_ONLY:
                 return None, f"robots in groups get no {speech.msgtype}"
             robots = [app for app in robots if payloads.is_mentioned(app.robot_name, speech.text)]
-        connected = [app for app in robots if self._hub.choose_connection(app, payloads.MESSAGE_TOPIC)]
+        connected = [app for app in robots if self._delivery.reaches(app)]
         return next(iter([*connected, *robots]), None), "the robot was not mentioned"
 
     def _member(self, conversation: str, user: str) -> Person:
@@ -120,53 +108,5 @@ class UserActions:
 
     async def redeliver(self, id_: str) -> Json:
         """Push a message again, with the same msgId and a new messageId. Raises `UsageError`."""
-        pending = self._pending.get(id_)
-        if pending is None:
-            raise UsageError(f"message {id_!r} was not pushed to a robot")
-        sent, why = await self._deliver(pending)
+        sent, why = await self._delivery.redeliver(id_)
         return {"id": id_, "delivered": sent, "why": why}
-
-    async def _deliver(self, pending: PendingMessage) -> tuple[bool, str]:
-        push = await self._push(pending)
-        if push is None:
-            return False, "no connection"
-        self._hub.start_task(self._redeliver_until_acked(pending, push), f"delivery of {pending.message.id}")
-        return (False, "the connection is mute") if push.connection.muted else (True, "")
-
-    async def _push(self, pending: PendingMessage) -> Push | None:
-        push = await self._hub.push(pending.app, payloads.MESSAGE_TOPIC, pending.data)
-        if push:
-            data = redact(json.loads(push.frame["data"]))
-            exchange = {
-                "endpoint": f"CALLBACK {payloads.MESSAGE_TOPIC}",
-                "bucket": QuotaKind.STREAM.value,
-                "limit": 0,
-            }
-            exchange |= {"bytes": len(push.frame["data"].encode()), "request": push.frame | {"data": data}}
-            if pending.message.exchange is None:
-                pending.message.exchange = exchange
-                self._state.count_call(QuotaKind.STREAM)
-            else:
-                pending.message.record(exchange)
-        return push
-
-    async def _redeliver_until_acked(self, pending: PendingMessage, push: Push | None) -> None:
-        """Wait for the ack. Without one, push the message again up to `redeliver_limit` times."""
-        for _ in range(1 + self._state.settings.redeliver_limit):
-            if push and await self._is_acked(pending, push):
-                return
-            if not self._state.settings.redeliver or pending.message.id not in self._pending:
-                return
-            self._hub.counts["redelivered"] += 1
-            push = await self._push(pending) or push
-        log.info("message %s was not acked", pending.message.id)
-
-    async def _is_acked(self, pending: PendingMessage, push: Push) -> bool:
-        ack = await self._hub.wait_for_ack(push, self._state.settings.redeliver_after)
-        if ack is None:
-            return False
-        for exchange in filter(None, (pending.message.exchange, *pending.message.updates)):
-            if exchange["request"]["headers"] == push.frame["headers"]:
-                exchange["response"] = ack
-        self._state.conversations.publish_change(pending.message)
-        return True

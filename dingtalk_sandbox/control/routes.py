@@ -18,6 +18,7 @@ from dingtalk_sandbox.control.requests import read_body, read_model, with_usage_
 from dingtalk_sandbox.control.scripting import Scripting, parse_text
 from dingtalk_sandbox.conversations import Message
 from dingtalk_sandbox.errors import UsageError
+from dingtalk_sandbox.inbound.event_push import MESSAGE_READ, MESSAGE_RECALLED
 from dingtalk_sandbox.inbound.speech import parse_speech
 from dingtalk_sandbox.reference import bodies
 from dingtalk_sandbox.scenario import parse_scenario, updated_settings
@@ -57,6 +58,7 @@ class Control:
             "tap": self.tap,
             "auth_code": self.auth_code,
             "redeliver": self.redeliver,
+            "event": self.push_event,
             "read": self.mark_read,
             "recall": self.recall,
             "faults": self.set_faults,
@@ -128,16 +130,25 @@ class Control:
         given = await read_model(request, bodies.MessageBody)
         return web.json_response(await self._actions.redeliver(given.id))
 
+    async def push_event(self, request: web.Request) -> web.Response:
+        """Push an event to the connections that subscribed to events."""
+        given = await read_model(request, bodies.EventBody)
+        return web.json_response(await self._actions.events.push(given.eventType, given.data, given.app))
+
     async def mark_read(self, request: web.Request) -> web.Response:
         """Mark a message as read by a user."""
         given = await read_model(request, bodies.ReadBody)
         message = self._message(given.id)
         message.read_by[given.user] = self._state.clock.now()
+        await self._actions.events.push_of_message(MESSAGE_READ, message, given.user)
         return web.json_response({"readers": sorted(message.read_by)})
 
     async def recall(self, request: web.Request) -> web.Response:
-        given = await read_model(request, bodies.MessageBody)
-        self._state.conversations.recall(self._message(given.id))
+        """Recall a message, as a person who may do so."""
+        given = await read_model(request, bodies.RecallBody)
+        message = self._message(given.id)
+        self._state.conversations.recall(message)
+        await self._actions.events.push_of_message(MESSAGE_RECALLED, message, given.user)
         return web.json_response({"ok": True})
 
     def _message(self, id_: str) -> Message:

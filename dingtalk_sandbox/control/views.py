@@ -162,6 +162,7 @@ def serialize_scenario(state: SandboxState, hub: Hub) -> Json:
             "robotCode": a.robot,
             "robotName": a.robot_name,
             "scopes": sorted(a.scopes),
+            "mode": a.mode.value,
         }
         for a in scenario.apps
     ]

@@ -3,12 +3,12 @@
 import base64
 import binascii
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import PurePath
 from typing import Any
 
 from dingtalk_sandbox.errors import Json, UsageError
 from dingtalk_sandbox.state import Upload
+from dingtalk_sandbox.stream.message_types import MsgType
 
 SILENCE = b"#!AMR\n"
 """An AMR file without sound, for audio that has a text alone."""
@@ -17,20 +17,6 @@ DEFAULT_DURATION_MS = 3000
 MAX_DURATION_MS = 24 * 3600 * 1000
 FIELDS = "conversation, user, msgtype, text, fileName, content, duration, quote"
 
-
-class MsgType(StrEnum):
-    """Kind of a message to a robot ("0699")."""
-
-    TEXT = "text"  #: text alone
-    PICTURE = "picture"  #: one picture
-    RICH_TEXT = "richText"  #: text with pictures
-    FILE = "file"  #: one file, only in one-to-one chats
-    AUDIO = "audio"  #: speech and its recognized text, only in one-to-one chats
-    VIDEO = "video"  #: one video, only in one-to-one chats
-
-
-ONE_TO_ONE_ONLY = frozenset({MsgType.FILE, MsgType.AUDIO, MsgType.VIDEO})
-"""Kinds that people cannot send to a robot in a group ("0699")."""
 
 FILE_NAMES = {
     MsgType.PICTURE: "picture.png", MsgType.RICH_TEXT: "picture.png", MsgType.FILE: "file.bin",

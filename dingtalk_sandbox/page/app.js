@@ -34,6 +34,7 @@ const acts = {
     try {
       const { delivered, why } = await api.say(state.current, state.me, message);
       if (!delivered && LOST[why]) toast(t(LOST[why]));
+      else if (!delivered && byHttp() && why.startsWith("the bot")) toast(t("say.http", { why }));
     } catch (error) {
       acts.fail(error);
       return false;
@@ -55,7 +56,7 @@ const acts = {
   },
   async recall(message) {
     try {
-      await api.recall(message.id);
+      await api.recall(message.id, state.me);
     } catch (error) {
       return toast(t("recall.failed", { why: error.message }));
     }
@@ -75,11 +76,16 @@ const acts = {
   },
 };
 
+/** Return true if the first bot is called at its URL, so that no connection is needed. */
+function byHttp() {
+  return state.scene.apps?.[0]?.mode === "http";
+}
+
 function drawStream() {
   const node = byId("stream");
-  const on = state.streams > 0;
+  const on = state.streams > 0 || byHttp();
   node.className = `link-state ${state.live ? (on ? "on" : "off") : "lost"}`;
-  const words = !state.live ? t("stream.down") : !on ? t("stream.off") : t(state.streams > 1 ? "stream.many" : "stream.on", { n: state.streams });
+  const words = !state.live ? t("stream.down") : !on ? t("stream.off") : !state.streams ? t("stream.http") : t(state.streams > 1 ? "stream.many" : "stream.on", { n: state.streams });
   node.replaceChildren(h("span", { class: "dot", "aria-hidden": "true" }), h("span", { class: "link-words" }, words));
   node.title = on ? words : t("stream.off.hint");
 }

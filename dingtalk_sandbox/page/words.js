@@ -188,6 +188,7 @@ export const WORDS = {
   "set.redeliver_after": ["应答超时", "Ack timeout"],
   "set.redeliver_limit": ["最多重投次数", "Maximum redeliveries"],
   "set.card_deadline": ["卡片回调超时", "Card callback timeout"],
+  "set.http_deadline": ["HTTP 接收超时", "HTTP receive timeout"],
   "set.download_code_life": ["下载码有效期", "Download codes expire after"],
   "set.download_link_life": ["下载链接有效期", "Download links expire after"],
   "set.registration_life": ["扫码创建应用的有效期", "Registration expires after"],

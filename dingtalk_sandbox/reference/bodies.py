@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from dingtalk_sandbox.faults import FaultKind
-from dingtalk_sandbox.inbound.speech import MAX_DURATION_MS, MsgType
+from dingtalk_sandbox.inbound.speech import MAX_DURATION_MS
+from dingtalk_sandbox.stream.message_types import MsgType
 
 
 class Body(BaseModel):
@@ -36,6 +37,17 @@ class TapBody(Body):
 
 class UserBody(Body):
     user: str
+
+
+class EventBody(Body):
+    eventType: Annotated[str, Field(min_length=1, description="such as user_add_org")]
+    data: dict[str, Any] = {}
+    app: Annotated[str, Field(description="key of the app; empty: the first one")] = ""
+
+
+class RecallBody(Body):
+    id: Annotated[str, Field(description="id of a message")]
+    user: Annotated[str, Field(description="who recalls it")] = ""
 
 
 class MessageBody(Body):

@@ -117,6 +117,14 @@ OPERATIONS = (
         example={"id": "msg2yLrGzFq7dQ"},
     ),
     Operation(
+        call="POST event",
+        chinese="推送事件",
+        english="Push an event",
+        answer=answers.SaidAnswer,
+        body=bodies.EventBody,
+        example={"eventType": "user_add_org", "data": {"userId": ["user05"]}},
+    ),
+    Operation(
         call="POST read",
         chinese="标为已读",
         english="Mark a message as read",
@@ -129,7 +137,7 @@ OPERATIONS = (
         chinese="撤回消息",
         english="Recall a message",
         answer=answers.OkAnswer,
-        body=bodies.MessageBody,
+        body=bodies.RecallBody,
         example={"id": "msg2yLrGzFq7dQ"},
     ),
     Operation(

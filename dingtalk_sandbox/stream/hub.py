@@ -10,7 +10,7 @@ import logging
 import random
 import secrets
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,8 +39,8 @@ class Connection:
     disconnecting: bool = False  # `disconnect` was sent, so nothing is pushed any more
     pending_acks: dict[str, asyncio.Future[Json]] = field(default_factory=dict)
 
-    def accepts(self, app: App, topic: str) -> bool:
-        mine = self.ticket.app.key == app.key and ("CALLBACK", topic) in self.ticket.topics
+    def accepts(self, app: App, topic: str, kind: str = "CALLBACK") -> bool:
+        mine = self.ticket.app.key == app.key and (kind, topic) in self.ticket.topics
         return mine and not self.disconnecting and not self.ws.closed
 
 
@@ -107,13 +107,13 @@ class Hub:
         if waiting and not waiting.done():
             waiting.set_result(frame)
 
-    def choose_connection(self, app: App, topic: str) -> Connection | None:
+    def choose_connection(self, app: App, topic: str, kind: str = "CALLBACK") -> Connection | None:
         """Return one of the connections that subscribed to a topic, each with the same probability."""
         everyone = list(self.connections.values())
         for _ in range(GUESSES if everyone else 0):
-            if (candidate := self._random.choice(everyone)).accepts(app, topic):
+            if (candidate := self._random.choice(everyone)).accepts(app, topic, kind):
                 return candidate
-        ready = [c for c in everyone if c.accepts(app, topic)]
+        ready = [c for c in everyone if c.accepts(app, topic, kind)]
         return self._random.choice(ready) if ready else None
 
     async def push(self, app: App, topic: str, data: Json) -> Push | None:
@@ -123,6 +123,11 @@ class Hub:
             return None
         headers = {"appId": app.key, "connectionId": connection.id, "topic": topic}
         return await self._send(connection, "CALLBACK", headers, self._addressed(connection, data))
+
+    async def push_event(self, app: App, headers: Mapping[str, str], data: Json) -> Push | None:
+        """Send an event to one of the app's connections. Returns None if none subscribed to events."""
+        connection = self.choose_connection(app, "*", "EVENT")
+        return await self._send(connection, "EVENT", dict(headers), data) if connection else None
 
     def _addressed(self, connection: Connection, data: Json) -> Json:
         """Give a client that was intercepted its session webhook under DingTalk's host name."""

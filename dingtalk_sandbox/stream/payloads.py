@@ -11,8 +11,8 @@ from datetime import datetime
 from dingtalk_sandbox.conversations import Message
 from dingtalk_sandbox.errors import Json
 from dingtalk_sandbox.groups import Group
-from dingtalk_sandbox.inbound.contents import message_content, quote_content
 from dingtalk_sandbox.scenario import App, Person, Scenario
+from dingtalk_sandbox.stream.contents import message_content, quote_content
 
 MESSAGE_TOPIC = "/v1.0/im/bot/messages/get"
 CARD_TOPIC = "/v1.0/card/instances/callback"

@@ -7,6 +7,8 @@ export const INBOUND_WORDS = {
   "attach.big": ["{name} 超过 {limit}，没有添加", "{name} is larger than {limit} and was not attached"],
   "attach.unread": ["读不了 {name}", "Could not read {name}"],
   "say.nofile": ["群里的机器人收不到文件、语音和视频", "Robots in groups get no files, audio or videos"],
+  "stream.http": ["HTTP 接收", "Receives by HTTP"],
+  "say.http": ["机器人没有收下：{why}", "Not taken: {why}"],
   "reply": ["引用回复", "Reply"],
   "reply.to": ["回复 {name}：{text}", "Reply to {name}: {text}"],
   "reply.cancel": ["取消引用", "Cancel the reply"],

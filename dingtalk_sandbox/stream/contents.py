@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from dingtalk_sandbox.conversations import Message
 from dingtalk_sandbox.errors import Json
-from dingtalk_sandbox.inbound.speech import MsgType
+from dingtalk_sandbox.stream.message_types import MsgType
 
 Codes = Mapping[str, str]
 """The downloadCode of each media_id."""
