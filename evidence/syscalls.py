@@ -100,7 +100,8 @@ class Campaign:
     def __enter__(self) -> Self:
         with self._stack:
             for number in range(self.worlds):
-                self._stages.put(self._stack.enter_context(Stage(folder=self.folder / f"stage-{number}")))
+                stage = self.stage(self.folder / f"stage-{number}")
+                self._stages.put(self._stack.enter_context(stage))
             stage = self._stages.get()
             self.prepared = prepared(self.folder / "prepared", stage)
             self._stages.put(stage)
@@ -109,6 +110,14 @@ class Campaign:
 
     def __exit__(self, *exc: object) -> None:
         self._stack.close()
+
+    def stage(self, folder: Path) -> Stage:
+        """Return a stage for the cases."""
+        return Stage(folder=folder)
+
+    def world(self, folder: Path, stage: Stage) -> World:
+        """Return the world of a case."""
+        return World(folder=folder, stage=stage)
 
     def count_calls(self, calls: Sequence[str]) -> Mapping[str, int]:
         """Return how often each call is made at most by one thread, in a calm case."""
@@ -128,7 +137,7 @@ class Campaign:
         rescues: Mapping[str, float] = {}
         stage = self._stages.get()
         try:
-            with copied(self.prepared, folder, stage) as world:
+            with copied(self.prepared, self.world(folder, stage)) as world:
                 world.start(tracer.prefix)
                 died, history, rescues = self._observe(world, tracer)
         except (OSError, RuntimeError, LookupError, subprocess.TimeoutExpired) as failure:
@@ -162,8 +171,8 @@ class Campaign:
 
     def on_hit(self, world: World, tracer: Tracer) -> None:
         """Let the service go on, if it lives, without strace."""
-        if world.service:
-            tracer.detach(world.service.pid)
+        if world.traced:
+            tracer.detach(world.traced.pid)
 
     def clean(self, point: Point) -> None:
         """Remove what a case left."""
@@ -217,32 +226,40 @@ def go_through(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Go through the cases, and print the counts and what broke a promise. Return 1 if anything did."""
-    options = parse_options(argv)
+    options = parse_options("evidence.syscalls", __doc__, argv)
     folder = Path(tempfile.mkdtemp(prefix="evidence-"))
-    results = options.results or folder / "results.jsonl"
-    done = {result.point for result in read_results(results) if result.fault == options.fault and result.kept}
-    default = CALLS if options.fault in {"KILL", "delay"} else DISK_CALLS
     with Campaign(folder=folder, fault=options.fault, worlds=options.worlds) as campaign:
-        counts = campaign.count_calls(options.calls.split(",") if options.calls else default)
-        chosen = [each for each in spread(list(points(counts, options.every))) if str(each) not in done]
-        numbers = ", ".join(f"{number} {call}" for call, number in counts.items())
-        say(f"{sum(counts.values())} points ({numbers}), {len(chosen)} cases, {len(done)} done before")
-        for result in go_through(campaign, chosen, keep=options.keep, minutes=options.minutes):
-            append_result(results, result.as_result(options.fault))
-            if not result.kept:
-                say(f"{result.point}: {result.wrong} (see {folder}/{result.point})")
-    found = [result for result in read_results(results) if result.fault == options.fault]
-    for line in summary(found):
-        say(line)
-    broken = any(not result.kept for result in found)
+        broken = go_through_all(campaign, options.fault, options)
     if not broken:
         shutil.rmtree(folder)
     return 1 if broken else 0
 
 
-def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
+def go_through_all(campaign: Campaign, name: str, options: argparse.Namespace) -> int:
+    """Go through the cases that have not been done, print what they came to, and return how many broke.
+
+    `name` is that of the fault in the results.
+    """
+    results = options.results or campaign.folder / "results.jsonl"
+    done = {result.point for result in read_results(results) if result.fault == name and result.kept}
+    default = CALLS if options.fault in {"KILL", "delay"} else DISK_CALLS
+    counts = campaign.count_calls(options.calls.split(",") if options.calls else default)
+    chosen = [each for each in spread(list(points(counts, options.every))) if str(each) not in done]
+    numbers = ", ".join(f"{number} {call}" for call, number in counts.items())
+    say(f"{sum(counts.values())} points ({numbers}), {len(chosen)} cases, {len(done)} done before")
+    for result in go_through(campaign, chosen, keep=options.keep, minutes=options.minutes):
+        append_result(results, result.as_result(name))
+        if not result.kept:
+            say(f"{result.point}: {result.wrong} (see {campaign.folder}/{result.point})")
+    found = [result for result in read_results(results) if result.fault == name]
+    for line in summary(found):
+        say(line)
+    return sum(not result.kept for result in found)
+
+
+def parse_options(program: str, description: str, argv: Sequence[str] | None) -> argparse.Namespace:
     """Return the options of the command line."""
-    parser = argparse.ArgumentParser(prog="python -m evidence.syscalls", description=__doc__)
+    parser = argparse.ArgumentParser(prog=f"python -m {program}", description=description)
     parser.add_argument("--calls", help="default: all for KILL and delay, those of the disk for errors")
     parser.add_argument("--every", type=int, default=1, help="each N-th call only")
     parser.add_argument("--fault", choices=FAULTS, default="KILL")

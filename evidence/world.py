@@ -36,6 +36,7 @@ api: {{keys: {{evidence: {{kind: token, key: {key}, scopes: [read]}}}}}}
 web: {{port: {web_port}}}
 store: {{url: "sqlite:///{folder}/data/dingrun.db"}}
 reports: {{dir: "{folder}/reports"}}
+exporter: {exporter}
 schedules:
   - {{name: {schedule}, cron: "0 0 1 1 *", targets: ["{target}"], notify_enable: true, notify_on: always}}
 """
@@ -83,6 +84,13 @@ def spawn(
         return subprocess.Popen(  # noqa: S603 - our own
             command, cwd=cwd, stdout=said, stderr=said, start_new_session=apart
         )
+
+
+def kill_all(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process that was started `apart`, with all that it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait(END_SECONDS)
 
 
 @dataclass(kw_only=True)
@@ -146,7 +154,17 @@ class World:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.end(signal.SIGKILL)
+        self.cut_power()
+
+    @property
+    def exporter(self) -> str:
+        """The settings by which reports are exported."""
+        return "{kind: local}"
+
+    @property
+    def traced(self) -> subprocess.Popen[bytes] | None:
+        """The process that a fault is for."""
+        return self.service
 
     def configure(self) -> None:
         """Write the settings."""
@@ -158,6 +176,7 @@ class World:
             folder=self.folder,
             schedule=SCHEDULE,
             target=self.stage.target,
+            exporter=self.exporter,
         )
         config = self.folder / "config.yaml"
         config.write_text(text, encoding="utf-8")
@@ -197,9 +216,7 @@ class World:
     def cut_power(self) -> None:
         """Kill the service with all that it started."""
         if self.service:
-            with suppress(ProcessLookupError):
-                os.killpg(self.service.pid, signal.SIGKILL)
-            self.service.wait(END_SECONDS)
+            kill_all(self.service)
 
     def rescues(self) -> Mapping[str, float]:
         """Return how often the service that runs now took each rescue path, as its metrics say."""
@@ -239,9 +256,8 @@ def _knows_schedule(database: sqlite3.Connection) -> bool:
     return bool(number)
 
 
-def copied(prepared_folder: Path, folder: Path, stage: Stage) -> World:
-    """Return a world that begins where another one ended."""
-    shutil.copytree(prepared_folder / "data", folder / "data")
-    world = World(folder=folder, stage=stage)
+def copied(prepared_folder: Path, world: World) -> World:
+    """Let a world begin where another one ended."""
+    shutil.copytree(prepared_folder / "data", world.folder / "data")
     world.configure()
     return world

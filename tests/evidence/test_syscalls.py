@@ -11,10 +11,10 @@ from evidence.judge import Verdict
 from evidence.results import Result, append_result, read_results, summary
 from evidence.syscalls import Campaign, go_through
 from evidence.tracer import Point, most_by_thread, points, spread
+from evidence.workers import WorkerCampaign
 
 SAMPLE = (
     Point(call="pwrite64", number=60),  # the run is being stored
-    Point(call="rename", number=1),  # the child names the report
     Point(call="sendto", number=60),  # a request to DingTalk
 )
 
@@ -67,10 +67,19 @@ def test_a_campaign_goes_on_with_what_its_file_lacks(tmp_path: Path) -> None:
 def test_a_service_killed_at_a_system_call_tells_the_run_exactly_once(tmp_path: Path) -> None:
     with Campaign(folder=tmp_path, worlds=len(SAMPLE)) as campaign:
         results = list(go_through(campaign, SAMPLE))
-    assert [result.error for result in results] == ["", "", ""]
-    assert [(result.hit, result.died) for result in results] == [(True, 1), (True, 0), (True, 1)]
+    assert [(result.error, result.hit, result.died) for result in results] == [("", True, 1)] * len(SAMPLE)
     assert all(result.kept for result in results), results
     for result in results:  # what was being sent at a death is unconfirmed at most
         unconfirmed = [found for found in result.judgements if found.verdict is Verdict.UNCONFIRMED]
         assert len(result.judgements) == 2, result
         assert len(unconfirmed) <= result.died, result
+
+
+@pytest.mark.skipif(
+    not (shutil.which("strace") and shutil.which("redis-server")), reason="no strace or Redis"
+)
+def test_a_child_of_a_worker_killed_as_it_names_the_report_costs_no_message(tmp_path: Path) -> None:
+    with WorkerCampaign(folder=tmp_path) as campaign:
+        (result,) = go_through(campaign, [Point(call="rename", number=1)])
+    assert (result.error, result.hit, result.died) == ("", True, 0)
+    assert [found.verdict for found in result.judgements] == [Verdict.EXACTLY_ONCE, Verdict.EXACTLY_ONCE]
