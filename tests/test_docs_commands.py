@@ -22,6 +22,11 @@ from dingtalk_sandbox.templates.__main__ import main as templates
 ROOT = Path(__file__).parent.parent
 PAGES = [path for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")] if "recipes" not in path.parts]
 BLOCK = re.compile(r"^ *```bash\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
+COMMANDS = "|".join(sorted(main.commands))
+INLINE = re.compile(
+    r"`((?:\.venv/bin/)?python -m bot(?: [^`…]*)?|dingrun(?:-exec)? [^`…]*|scripts/[^`]*"
+    rf"|(?:{COMMANDS}) -[^`…]*)`"
+)
 CRON = re.compile(r"^(?:\S*[\d*]\S* +){5}")
 ASSIGNMENT = re.compile(r"^[A-Z_]+=")
 SEPARATORS = frozenset({"&&", "||", "|", ";"})
@@ -89,7 +94,17 @@ def found_in(page: Path) -> Iterator[Line]:
             yield Line(str(page.relative_to(ROOT)), tuple(words))
 
 
+def sentences_of(page: Path) -> Iterator[Line]:
+    """Yield the commands of ours that stand in sentences, such as `dingrun check --json`."""
+    text = re.sub(r"^ *```.*?^ *```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    for found in INLINE.findall(text.replace(" --help`", "`")):
+        words = f"{found} STAFFID".split() if found.endswith("--send") else found.split()
+        program = [] if words[0].startswith((".venv", "python", "dingrun", "scripts")) else ["dingrun"]
+        yield Line(str(page.relative_to(ROOT)), (*program, *words))
+
+
 LINES = [line for page in PAGES for line in found_in(page)]
+SENTENCES = sorted({line for page in PAGES for line in sentences_of(page)})
 
 
 def accept(command: click.Command, arguments: list[str]) -> None:
@@ -142,6 +157,11 @@ def test_a_command_line_of_the_docs_is_accepted(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DINGRUN_URL", "https://run.example.com")
     monkeypatch.setenv("DINGRUN_KEY", "key")
+    accept_line(list(line.words))
+
+
+@pytest.mark.parametrize("line", SENTENCES, ids=lambda line: f"{line.page}: {' '.join(line.words)[:60]}")
+def test_a_command_in_a_sentence_is_accepted(line: Line) -> None:
     accept_line(list(line.words))
 
 
