@@ -25,6 +25,14 @@ def _say(text: str, *, err: bool = False) -> None:
     click.echo(for_terminal(text), err=err)
 
 
+def _tell(text: str, config: Path | None, *, err: bool = False) -> None:
+    """Print lines in the language of the settings, or of the option `--lang`."""
+    from bot.cli.language import LANG_OPTION, in_language  # noqa: PLC0415
+
+    context = click.get_current_context(silent=True)
+    _say(in_language(text, config, context.meta.get(LANG_OPTION, "") if context else ""), err=err)
+
+
 class Commands(click.Group):
     """Prints our errors in one line. Exits with 2 for an invalid setting, 1 for other errors."""
 
@@ -32,9 +40,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except DingRunError as error:
-            from bot.cli.errors import in_language  # noqa: PLC0415
-
-            _say(in_language(str(error), ctx.obj), err=True)
+            _tell(str(error), ctx.obj, err=True)
             sys.exit(2 if isinstance(error, ConfigError) else 1)
 
 
@@ -174,7 +180,7 @@ def resend(config: Path | None, what: str) -> None:
     from bot.cli.resend import request_resend  # noqa: PLC0415
 
     for line in asyncio.run(request_resend(_settings(config, quiet=True), what)):
-        _say(line)
+        _tell(line, config)
 
 
 @main.command()
@@ -196,9 +202,11 @@ def audit(config: Path | None, /, form: str, **query: Any) -> None:
     from bot.cli.audit import AuditQuery, find_entries, print_entries  # noqa: PLC0415
 
     settings = _settings(config, quiet=True)
-    print_entries(
-        asyncio.run(find_entries(settings, AuditQuery(**query))), settings.zone, form=form, say=_say
-    )
+    entries = asyncio.run(find_entries(settings, AuditQuery(**query)))
+    if entries or form == "jsonl":
+        print_entries(entries, settings.zone, form=form, say=_say)
+    else:
+        _tell("no entries", config)
 
 
 @main.command()
@@ -213,7 +221,7 @@ def export(config: Path | None, run_id: str, output: Path | None) -> None:
     if path.exists():
         raise ConfigError(f"{path} already exists: choose another file with -o")
     findings = asyncio.run(export_run(_settings(config, quiet=True), run_id, path))
-    _say(f"{path}: {findings.rows} rows")
+    _tell(f"{path}: {findings.rows} rows", config)
 
 
 @main.command()
@@ -224,7 +232,7 @@ def backup(config: Path | None, file: Path) -> None:
     from bot.cli.backup import back_up  # noqa: PLC0415
 
     contents = asyncio.run(back_up(_settings(config, quiet=True), file.resolve()))
-    _say(f"{file}: the store and {len(contents.reports)} reports")
+    _tell(f"{file}: the store and {len(contents.reports)} reports", config)
 
 
 @main.command()
@@ -236,7 +244,8 @@ def restore(config: Path | None, file: Path, *, force: bool) -> None:
     from bot.cli.restore import restore as replace_store  # noqa: PLC0415
 
     contents = asyncio.run(replace_store(_settings(config, quiet=True), file.resolve(), force=force))
-    _say(f"restored the store of {contents.made_at:%Y-%m-%d %H:%M} UTC and {len(contents.reports)} reports")
+    restored = f"restored the store of {contents.made_at:%Y-%m-%d %H:%M} UTC"
+    _tell(f"{restored} and {len(contents.reports)} reports", config)
 
 
 main.add_command(init)

@@ -81,10 +81,8 @@ def print_entries(
     entries: Sequence[AuditEntry], zone: ZoneInfo, *, form: str, say: Callable[[str], object]
 ) -> None:
     """Print entries in the form `table` or `jsonl`."""
-    if form == "table" and entries:
+    if form == "table":
         print_table(entries, zone)
-    elif form == "table":
-        say("no entries")
     else:
         for line in json_lines(entries):
             say(line)

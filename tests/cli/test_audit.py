@@ -87,4 +87,4 @@ def test_json_lines_have_every_field() -> None:
 
 
 def test_an_empty_audit_is_said(run: CliRunner) -> None:
-    assert run.invoke(main, ["audit"]).output == "no entries\n"
+    assert run.invoke(main, ["audit"]).output == "没有记录\n"

@@ -475,9 +475,9 @@ def test_the_command_line_makes_and_restores_a_backup(
     )
     made = CliRunner().invoke(main, ["backup", "b.zip"])
     restored = CliRunner().invoke(main, ["restore", "b.zip"])
-    assert (made.exit_code, made.output) == (0, "b.zip: the store and 0 reports\n")
+    assert (made.exit_code, made.output) == (0, "b.zip：存储和 0 份报告\n")
     assert restored.exit_code == 0
-    assert restored.output.startswith("restored the store of ")
+    assert restored.output.startswith("已恢复 ")
 
 
 async def test_no_table_or_collection_is_forgotten(tmp_path: Path) -> None:

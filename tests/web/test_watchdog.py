@@ -99,7 +99,7 @@ async def test_a_service_that_does_not_run_is_told(guard: Guard) -> None:
 def test_the_command_needs_a_port_and_a_url(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text("log: {}\n", encoding="utf-8")
     done = CliRunner().invoke(main, ["--config", str(tmp_path / "c.yaml"), "watch", "https://h/x"])
-    assert (done.exit_code, "web.port is 0" in done.output) == (2, True)
+    assert (done.exit_code, "web.port 是 0" in done.output) == (2, True)
 
 
 async def test_only_a_url_can_be_pinged() -> None:

@@ -56,7 +56,9 @@ def init(
     from bot.cli.init.answers import Answers  # noqa: PLC0415 - `--help` needs none of it
     from bot.cli.init.dialogue import is_terminal  # noqa: PLC0415
     from bot.cli.init.guide import Guide  # noqa: PLC0415
+    from bot.cli.language import LANG_OPTION  # noqa: PLC0415
 
+    click.get_current_context().meta[LANG_OPTION] = given["lang"] or ""
     answers = Answers(client_secret=_content(client_secret_file), arl_key=_content(arl_key_file), **given)
     try:
         works = Guide(config, answers, interactive=not yes and is_terminal(), may_replace=yes).run()

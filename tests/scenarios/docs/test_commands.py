@@ -78,8 +78,8 @@ async def test_administrators_have_the_commands_of_the_page_on_daily_use(reader:
     }
     page, heading = "docs/commands.md", "When something is late or missing"
     listed, again, exported, setup, audit = await reader.follow(page, heading, variables=variables)
-    assert (listed.code, listed.output) == (0, "nothing to resend\n")
-    assert (again.code, "nothing to resend" in again.output) == (1, True)
+    assert (listed.code, listed.output) == (0, "没有要重发的\n")
+    assert (again.code, "没有要重发的" in again.output) == (1, True)
     assert (exported.code, (reader.host.folder / "run.xlsx").exists()) == (0, True), exported.output
     assert codes([setup, audit]) == [0, 0], setup.output
     assert "setup" in audit.output

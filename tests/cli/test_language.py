@@ -1,4 +1,4 @@
-"""Errors of the command line: in Chinese unless the settings name English."""
+"""What the command line prints: Chinese unless the settings name English."""
 
 import ast
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import bot
-from bot.cli.errors import in_language
+from bot.cli.language import in_language
 from bot.errors import ConfigError, missing_extra
 from tests.cards.test_catalogue import CHINESE, literal
 from tests.config.test_loader import WRONG, read
@@ -77,6 +77,11 @@ def test_settings_that_name_english_are_told_in_english(tmp_path: Path, text: st
     config = tmp_path / "config.yaml"
     config.write_text(text, encoding="utf-8")
     assert in_language("config.yaml is not a setting", config) == "config.yaml is not a setting"
+
+
+def test_a_variable_that_names_no_language_is_told_in_chinese(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DINGRUN_LANG", "fr")
+    assert in_language("x is not a setting", None) == "x 不是设置项"
 
 
 def test_the_variable_names_the_language(monkeypatch: pytest.MonkeyPatch) -> None:
