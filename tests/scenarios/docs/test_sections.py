@@ -35,6 +35,7 @@ RUN_ELSEWHERE = {
     ("docs/backup.md", "Back up"): "tests/test_docs_commands.py",
     ("docs/backup.md", "Restore"): "tests/test_docs_commands.py",
     ("docs/evidence.md", "Killed at system calls"): "tests/evidence/test_syscalls.py",
+    ("docs/evidence.md", "Power cuts"): "tests/evidence/test_powercuts.py",
     ("docs/sandbox.md", "The sandbox: a fake DingTalk server"): "tests/dingtalk_sandbox/test_command_line.py",
     ("docs/workers.md", "Celery workers"): "tests/scenarios/test_workers.py",
 }
