@@ -20,7 +20,11 @@ from dingtalk_sandbox.__main__ import main as sandbox
 from dingtalk_sandbox.templates.__main__ import main as templates
 
 ROOT = Path(__file__).parent.parent
-PAGES = [path for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")] if "recipes" not in path.parts]
+PAGES = [
+    *ROOT.glob("*.md"),
+    *(path for path in (ROOT / "docs").rglob("*.md") if "recipes" not in path.parts),
+    *(ROOT / "dingtalk_sandbox").glob("README*.md"),
+]
 BLOCK = re.compile(r"^ *```bash\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 COMMANDS = "|".join(sorted(main.commands))
 INLINE = re.compile(
@@ -137,6 +141,8 @@ def accept_line(words: list[str]) -> None:
         accept_module(arguments[1], arguments[2:])
     elif program == "dingrun":
         accept(main, arguments)
+    elif program == "dingtalk-sandbox":
+        accept(sandbox, arguments)
     elif program == "dingrun-exec":
         parse(arguments)
     elif program == "pip":
