@@ -14,14 +14,18 @@ from pydantic import TypeAdapter, ValidationError
 from yarl import URL
 
 from dingtalk_sandbox.errors import UsageError
-from dingtalk_sandbox.groups import Group
+from dingtalk_sandbox.groups import Group, GroupTemplate
 from dingtalk_sandbox.settings import Settings
+from dingtalk_sandbox.stubs import Stub
 from dingtalk_sandbox.templates.document import CardTemplate
 from dingtalk_sandbox.templates.loading import load_exports
 from dingtalk_sandbox.templates.registered import PUBLIC_TEMPLATES, Template, drawn_template
 
 ALL_SCOPES = frozenset({
     "qyapi_robot_sendmsg", "qyapi_base", "qyapi_chat_read", "qyapi_chat_manage", "qyapi_get_microapp_list",
+    "qyapi_chat_base_read",
+    "qyapi_get_member", "qyapi_get_member_by_mobile", "qyapi_get_department_member",
+    "qyapi_addresslist_search", "fieldMobile",
     "Card.Instance.Write", "Card.Streaming.Write", "Robot.SingleChat.ReadWrite", "Premium.Ding.Write",
 })  # fmt: skip
 
@@ -127,7 +131,9 @@ class Scenario:
     apps: tuple[App, ...]
     groups: tuple[Group, ...]
     custom_robots: tuple[CustomRobot, ...] = ()
+    group_templates: tuple[GroupTemplate, ...] = ()
     notice_templates: tuple[NoticeTemplate, ...] = ()
+    stubs: tuple[Stub, ...] = ()  # answers to calls that are not emulated
     templates: tuple[Template, ...] = PUBLIC_TEMPLATES
     designs: Mapping[str, CardTemplate] = field(default_factory=dict)  # exports of the card builder, by id
     settings: Settings = field(default_factory=Settings)
@@ -143,6 +149,9 @@ class Scenario:
 
     def group(self, id_: str) -> Group | None:
         return next((g for g in self.groups if g.id == id_), None)
+
+    def group_template(self, id_: str) -> GroupTemplate | None:
+        return next((t for t in self.group_templates if t.id == id_), None)
 
     def app(self, key: str) -> App | None:
         return next((a for a in self.apps if a.key == key), None)
@@ -181,13 +190,20 @@ def default_scenario() -> Scenario:
     )
     robot = CustomRobot(token="sandbox-webhook-token", secret="SECsandbox0123456789", group=group.id)  # noqa: S106 - only valid in the sandbox
     return Scenario(
-        corp_id="dingsandboxcorp", people=people, apps=(app,), groups=(group,), custom_robots=(robot,)
+        corp_id="dingsandboxcorp",
+        people=people,
+        apps=(app,),
+        groups=(group,),
+        custom_robots=(robot,),
+        group_templates=(GroupTemplate(id="sandbox-group-template", robots=(app.robot,)),),
     )
 
 
 LIST_SECTIONS: Mapping[str, type] = {
     "people": Person, "apps": App, "groups": Group, "custom_robots": CustomRobot, "templates": Template,
+    "group_templates": GroupTemplate,
     "notice_templates": NoticeTemplate,
+    "stubs": Stub,
 }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from aiohttp import web
 from dingtalk_sandbox.api import (
     apps,
     cards,
+    chunks,
     contacts,
     conversations,
     gateway,
@@ -50,6 +51,7 @@ ENDPOINTS = (
     *robots.ENDPOINTS,
     *webhooks.ENDPOINTS,
     *media.ENDPOINTS,
+    *chunks.ENDPOINTS,
     *work_notifications.ENDPOINTS,
     *cards.ENDPOINTS,
     *inbound.ENDPOINTS,
@@ -157,7 +159,7 @@ class Sandbox:
         application.router.add_static("/page/", PAGE_DIR)
         application.on_response_prepare.append(_disable_page_cache)
         application.on_response_prepare.append(self._set_date)
-        application.router.add_route("*", "/{path:.*}", unsupported(self.state))
+        application.router.add_route("*", "/{path:.*}", unsupported(self.state, pipeline))
         return application
 
     async def _set_date(self, _: web.Request, response: web.StreamResponse) -> None:

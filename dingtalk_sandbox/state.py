@@ -12,6 +12,7 @@ from dingtalk_sandbox.clock import SandboxClock
 from dingtalk_sandbox.conversations import Conversations, EventFeed
 from dingtalk_sandbox.errors import Json
 from dingtalk_sandbox.faults import Faults
+from dingtalk_sandbox.groups import Group
 from dingtalk_sandbox.registrations import Registrations
 from dingtalk_sandbox.scenario import App, Person, Scenario
 from dingtalk_sandbox.settings import Settings
@@ -96,6 +97,17 @@ class DownloadLink:
 
 
 @dataclass(kw_only=True)
+class Transaction:
+    """An upload in chunks that is not committed yet."""
+
+    app: str
+    size: int
+    chunks: int
+    expires: datetime
+    received: dict[int, bytes] = field(default_factory=dict)
+
+
+@dataclass(kw_only=True)
 class Card:
     """A card instance, delivered or not."""
 
@@ -170,9 +182,11 @@ class SandboxState:
 
     def _clear(self) -> None:
         self.sessions: dict[str, Session] = {}
+        self.transactions: dict[str, Transaction] = {}  # uploads in chunks, by upload_id
         self.media: dict[str, Upload] = {}
         self.download_codes: dict[str, DownloadCode] = {}
         self.download_links: dict[str, DownloadLink] = {}
+        self.group_uuids: dict[tuple[str, str], Group] = {}  # app and uuid of scene groups
         self.shortcuts: dict[str, list[Json]] = {}  # by robotCode
         self.cards: dict[str, Card] = {}
         self.card_routes: dict[tuple[str, str], str] = {}  # app and callbackRouteKey → URL

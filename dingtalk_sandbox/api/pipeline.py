@@ -169,11 +169,12 @@ class Pipeline:
 
     def handler(self, endpoint: Endpoint) -> Callable[[web.Request], Any]:
         async def handle(request: web.Request) -> web.StreamResponse:
-            return await self._serve(endpoint, request)
+            return await self.serve(endpoint, request)
 
         return handle
 
-    async def _serve(self, endpoint: Endpoint, request: web.Request) -> web.StreamResponse:
+    async def serve(self, endpoint: Endpoint, request: web.Request) -> web.StreamResponse:
+        """Answer one request."""
         self._state.call_counts[endpoint.name] += 1
         faults = self._state.faults.consume(f"{endpoint.name} {request.path}")
         await asyncio.sleep(sum(f.ms for f in faults if f.kind == FaultKind.LATENCY) / 1000)

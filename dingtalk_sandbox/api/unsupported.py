@@ -1,14 +1,17 @@
-"""Endpoints that are closed to new apps, and the response for endpoints that are not emulated."""
+"""Endpoints that are closed to new apps, and what answers the ones that are not emulated: stubs, or a 501."""
 
 import logging
-from collections.abc import Awaitable, Callable
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 from aiohttp import web
 
 from dingtalk_sandbox import errors
-from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family
+from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family, Pipeline
 from dingtalk_sandbox.errors import Json, missing_scope, oapi_error
 from dingtalk_sandbox.state import SandboxState
+from dingtalk_sandbox.stubs import Stub, fill
 
 log = logging.getLogger(__name__)
 
@@ -41,12 +44,39 @@ def _is_old(request: web.Request) -> bool:
     return not request.path.startswith(("/v1.0/", "/v2.0/"))
 
 
-def unsupported(state: SandboxState) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def _find_stub(state: SandboxState, request: web.Request) -> Endpoint | None:
+    """Return an endpoint that answers as the scene says. It needs a token as any other call."""
+    for stub in state.scenario.stubs:
+        parts = stub.match(request.method, request.path)
+        if parts is not None:
+            family = Family.OLD if _is_old(request) else Family.NEW
+            return Endpoint(
+                method=stub.method, path=stub.path, handler=partial(_answer, stub, parts), family=family
+            )
+    return None
+
+
+def _answer(stub: Stub, parts: Mapping[str, str], state: SandboxState, call: Call) -> Json:
+    values = {
+        "path": parts, "query": dict(call.query), "body": call.body, "now": state.clock.ms(),
+        "id": secrets.token_hex(16),
+    }  # fmt: skip
+    body = fill(stub.body, values)
+    if stub.status != 200:  # noqa: PLR2004 - OK
+        raise errors.ApiError(stub.status, body)
+    return dict(body)
+
+
+def unsupported(
+    state: SandboxState, pipeline: Pipeline
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def handle(request: web.Request) -> web.StreamResponse:
         if request.path.startswith("/_sandbox/"):
             return web.json_response({"error": f"no such call: {request.method} {request.path}"}, status=404)
         if request.path in {"/robot/send", "/robot/sendBySession"}:
             return web.json_response({"errcode": 43002, "errmsg": "需要POST请求"})
+        if stub := _find_stub(state, request):
+            return await pipeline.serve(stub, request)
         log.warning("not emulated: %s %s", request.method, request.path)
         state.call_counts["not emulated"] += 1
         error = errors.not_emulated(f"{request.method} {request.path}", old=_is_old(request))

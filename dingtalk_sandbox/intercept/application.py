@@ -22,7 +22,7 @@ def intercepted_application(sandbox: Sandbox) -> web.Application:
     for endpoint in ENDPOINTS:
         application.router.add_route(endpoint.method, endpoint.path, pipeline.handler(endpoint))
     application.router.add_get(STREAM_PATH, sandbox.hub.connect)
-    application.router.add_route("*", "/{path:.*}", unsupported(sandbox.state))
+    application.router.add_route("*", "/{path:.*}", unsupported(sandbox.state, pipeline))
     return application
 
 

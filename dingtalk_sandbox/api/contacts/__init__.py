@@ -1,5 +1,5 @@
 """The people of the organization."""
 
-from dingtalk_sandbox.api.contacts import logins
+from dingtalk_sandbox.api.contacts import logins, lookups
 
-ENDPOINTS = (*logins.ENDPOINTS,)
+ENDPOINTS = (*logins.ENDPOINTS, *lookups.ENDPOINTS)

@@ -1,5 +1,10 @@
 """Groups and other conversations."""
 
-from dingtalk_sandbox.api.conversations import group_ids
+from dingtalk_sandbox.api.conversations import group_templates, groups, members, scene_groups
 
-ENDPOINTS = (*group_ids.ENDPOINTS,)
+ENDPOINTS = (
+    *groups.ENDPOINTS,
+    *scene_groups.ENDPOINTS,
+    *members.ENDPOINTS,
+    *group_templates.ENDPOINTS,
+)

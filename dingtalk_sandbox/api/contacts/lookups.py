@@ -1,0 +1,152 @@
+"""Look-ups of people: by userId, mobile number, unionId, name and department ("0056" to "0066").
+
+Everyone of the organization is in the root department, whose id is 1.
+"""
+
+from typing import Any
+
+from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family
+from dingtalk_sandbox.errors import Json, api_error, new_request_id, oapi_error
+from dingtalk_sandbox.scenario import Person, Role
+from dingtalk_sandbox.state import SandboxState
+
+MEMBER, BY_MOBILE, OF_DEPARTMENT = (
+    "qyapi_get_member", "qyapi_get_member_by_mobile", "qyapi_get_department_member",
+)  # fmt: skip
+MOBILE = "fieldMobile"  # scope without which mobile numbers are left out
+ROOT = 1
+MAX_PAGE = 100
+COLLEAGUE, EXTERNAL = 0, 1
+
+
+def _answer(result: Any) -> Json:
+    return {"errcode": 0, "errmsg": "ok", "result": result, "request_id": new_request_id().lower()}
+
+
+def _text(call: Call, name: str) -> str:
+    value = call.body.get(name)
+    if not isinstance(value, str) or not value:
+        raise oapi_error(400002, f"无效的参数 {name}")
+    return value
+
+
+def _colleagues(state: SandboxState) -> list[Person]:
+    return [person for person in state.scenario.people if person.is_internal]
+
+
+def get(state: SandboxState, call: Call) -> Json:
+    """Return a user with the fields that a scene has."""
+    person = state.scenario.colleague(_text(call, "userid"))
+    if person is None:
+        raise oapi_error(33012, "无效的userId")
+    admin = person.role is Role.ADMIN
+    more = {"role_list": [], "leader_in_dept": [{"dept_id": ROOT, "leader": admin}], "real_authed": True}
+    return _answer(_details(call, person) | more | {"senior": False})
+
+
+def _details(call: Call, person: Person) -> Json:
+    """Describe a user as in a list. The mobile number needs a scope of its own."""
+    found = {
+        "userid": person.id, "unionid": person.union_id, "name": person.name, "title": person.title,
+        "admin": person.role is Role.ADMIN, "boss": False, "active": True, "hide_mobile": False,
+        "dept_id_list": [ROOT], "exclusive_account": False,
+    }  # fmt: skip
+    if person.mobile and MOBILE in call.app.scopes:
+        found |= {"mobile": person.mobile, "state_code": "86"}
+    return found
+
+
+def get_by_mobile(state: SandboxState, call: Call) -> Json:
+    mobile = _text(call, "mobile")
+    if not (mobile.isascii() and mobile.isdigit()):
+        raise oapi_error(40104, "企业中无效的手机号")
+    person = next((each for each in _colleagues(state) if each.mobile == mobile), None)
+    if person is None:
+        raise oapi_error(60121, "未找到该用户")
+    return _answer({"userid": person.id})
+
+
+def get_by_union_id(state: SandboxState, call: Call) -> Json:
+    """Find a user by unionId. People from outside have `contact_type` 1."""
+    person = state.scenario.person(_text(call, "unionid"), 2)
+    if person is None:
+        raise oapi_error(60121, "未找到对应员工")
+    kind = COLLEAGUE if person.is_internal else EXTERNAL
+    return _answer({"contact_type": kind, "userid": person.id})
+
+
+def _check_department(call: Call) -> None:
+    id_ = call.body.get("dept_id")
+    if not str(id_ or "").isdigit():
+        raise oapi_error(400002, "无效的参数 dept_id")
+    if int(str(id_)[:18]) != ROOT:
+        raise oapi_error(60003, "未找到部门")
+
+
+def _page(state: SandboxState, call: Call) -> tuple[list[Person], Json]:
+    """Return the people of a page, and its `has_more` and `next_cursor`."""
+    _check_department(call)
+    cursor, size = (str(call.body.get(name, "")) for name in ("cursor", "size"))
+    if not (cursor.isascii() and cursor.isdigit()):
+        raise oapi_error(40068, "无效的偏移量")
+    if not (size.isascii() and size.isdigit()) or not 0 < int(size[:9]) <= MAX_PAGE:
+        raise oapi_error(40069, "无效的size")
+    people, start = _colleagues(state), int(cursor[:9])
+    end = start + int(size)
+    more = end < len(people)
+    return people[start:end], {"has_more": more, **({"next_cursor": end} if more else {})}
+
+
+def list_details(state: SandboxState, call: Call) -> Json:
+    people, page = _page(state, call)
+    return _answer(page | {"list": [_details(call, person) for person in people]})
+
+
+def list_names(state: SandboxState, call: Call) -> Json:
+    people, page = _page(state, call)
+    return _answer(page | {"list": [{"userid": person.id, "name": person.name} for person in people]})
+
+
+def list_ids(state: SandboxState, call: Call) -> Json:
+    _check_department(call)
+    return _answer({"userid_list": [person.id for person in _colleagues(state)]})
+
+
+def count(state: SandboxState, call: Call) -> Json:
+    if call.body.get("only_active") is None:
+        raise oapi_error(400002, "参数为空 only_active")
+    return _answer({"count": len(_colleagues(state))})
+
+
+def search(state: SandboxState, call: Call) -> Json:
+    """Find userIds by a part of the name, or by the whole name (`fullMatchField` 1)."""
+    word, offset, size = (call.body.get(name) for name in ("queryWord", "offset", "size"))
+    for name, value, kind in (("queryWord", word, str), ("offset", offset, int), ("size", size, int)):
+        if type(value) is not kind or value == "":
+            raise api_error("param.error", name)
+    whole = call.body.get("fullMatchField") == 1
+    people = [p for p in _colleagues(state) if (word == p.name if whole else str(word) in p.name)]
+    start, end = int(offset or 0), int(offset or 0) + int(size or 0)
+    return {
+        "hasMore": end < len(people), "totalCount": len(people),
+        "list": [person.id for person in people[start:end]],
+    }  # fmt: skip
+
+
+ENDPOINTS = (
+    *(
+        Endpoint(method="POST", path=f"/topapi/{path}", handler=act, family=Family.OLD, scope=scope)
+        for path, act, scope in (
+            ("v2/user/get", get, MEMBER),
+            ("v2/user/getbymobile", get_by_mobile, BY_MOBILE),
+            ("user/getbyunionid", get_by_union_id, MEMBER),
+            ("user/listid", list_ids, MEMBER),
+            ("user/listsimple", list_names, OF_DEPARTMENT),
+            ("v2/user/list", list_details, OF_DEPARTMENT),
+            ("user/count", count, MEMBER),
+        )
+    ),
+    Endpoint(
+        method="POST", path="/v1.0/contact/users/search", handler=search, scope="qyapi_addresslist_search"
+    ),
+)
