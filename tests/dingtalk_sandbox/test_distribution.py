@@ -18,9 +18,7 @@ import yaml
 import dingtalk_sandbox
 from dingtalk_sandbox.__main__ import main
 from tests import ROOT
-from tests.test_packaging import SANDBOX_BUILD, build_wheel, installed
-
-__all__ = ["installed"]  # of the wheel below
+from tests.test_packaging import SANDBOX_BUILD, build_wheel
 
 FOLDER = ROOT / "dingtalk_sandbox"
 PROJECT: dict[str, Any] = tomllib.loads((FOLDER / "pyproject.toml").read_text(encoding="utf-8"))
@@ -39,6 +37,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     source = folder / "dingtalk_sandbox"
     shutil.copytree(FOLDER, source, ignore=shutil.ignore_patterns("__pycache__"))
     return build_wheel(source, folder)
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: zipfile.ZipFile, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Unpack the wheel into a folder for `PYTHONPATH`, beside the packages of the tests."""
+    folder = tmp_path_factory.mktemp("installed")
+    wheel.extractall(folder)
+    return folder
 
 
 def test_the_wheel_holds_every_file_of_the_package(wheel: zipfile.ZipFile) -> None:
