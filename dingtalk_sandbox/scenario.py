@@ -14,9 +14,9 @@ from pydantic import TypeAdapter, ValidationError
 from yarl import URL
 
 from dingtalk_sandbox.errors import UsageError
-from dingtalk_sandbox.groups import Group, GroupTemplate
+from dingtalk_sandbox.scene.groups import Group, GroupTemplate
+from dingtalk_sandbox.scene.stubs import Stub
 from dingtalk_sandbox.settings import Settings
-from dingtalk_sandbox.stubs import Stub
 from dingtalk_sandbox.templates.document import CardTemplate
 from dingtalk_sandbox.templates.loading import load_exports
 from dingtalk_sandbox.templates.registered import PUBLIC_TEMPLATES, Template, drawn_template
@@ -112,6 +112,7 @@ class CustomRobot:
     name: str = "自定义机器人"
     secret: str = field(default="", repr=False)  # "" = unsigned
     keywords: tuple[str, ...] = ()
+    enabled: bool = True  # False: stopped by an administrator
 
 
 @dataclass(frozen=True, kw_only=True)

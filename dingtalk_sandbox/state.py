@@ -12,9 +12,9 @@ from dingtalk_sandbox.clock import SandboxClock
 from dingtalk_sandbox.conversations import Conversations, EventFeed
 from dingtalk_sandbox.errors import Json
 from dingtalk_sandbox.faults import Faults
-from dingtalk_sandbox.groups import Group
 from dingtalk_sandbox.registrations import Registrations
 from dingtalk_sandbox.scenario import App, Person, Scenario
+from dingtalk_sandbox.scene.groups import Group
 from dingtalk_sandbox.settings import Settings
 
 MAX_MEDIA_BYTES = 512 * 1024 * 1024
@@ -129,7 +129,7 @@ class Card:
     extension: Json = field(default_factory=dict)
     route: str = ""  # callbackRouteKey of HTTP callbacks
     data_sources: list[Json] = field(default_factory=list)  # dynamic data, as registered
-    guids: set[str] = field(default_factory=set)  # of streamed frames
+    guids: dict[str, None] = field(default_factory=dict)  # of streamed frames, oldest first
 
     def variables(self, viewer: str = "") -> dict[str, str]:
         """Return the variables that a viewer sees."""
@@ -231,9 +231,9 @@ class SandboxState:
         self.sessions[key] = Session(conversation=conversation, app=app, expires=expires)
         return f"{self.url}/robot/sendBySession?session={key}", expires
 
-    def add_media(self, file: Upload) -> str:
+    def add_media(self, file: Upload, prefix: str = "@") -> str:
         """Keep a file, and return its media_id."""
-        media_id = "@" + secrets.token_urlsafe(16)
+        media_id = prefix + secrets.token_urlsafe(16)
         self.media[media_id] = file
         while sum(len(each.data) for each in self.media.values()) > MAX_MEDIA_BYTES:
             del self.media[next(iter(self.media))]

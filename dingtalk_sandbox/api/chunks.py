@@ -15,6 +15,9 @@ from dingtalk_sandbox.validation.media import MB, parse_file_name, parse_multipa
 SCOPE = "qyapi_drive"
 MIN_CHUNK, MAX_CHUNK = 100 * 1024, 8 * MB
 MAX_CHUNKS = 10_000
+MAX_PENDING = 256 * MB
+"""Limit of all chunks that wait for their commit. The oldest uploads are dropped (ours)."""
+MAX_TRANSACTIONS = 100
 TRANSACTION_LIFE = timedelta(hours=24)
 
 
@@ -46,9 +49,7 @@ def _file(call: Call, most: int) -> tuple[str, bytes]:
 
 def _keep(state: SandboxState, name: str, data: bytes) -> Json:
     file = Upload(name=name or "file", kind="file", mime="application/octet-stream", data=data)
-    media_id = f"#{secrets.token_urlsafe(24)}"
-    state.media[media_id] = file
-    return {"errcode": 0, "errmsg": "ok", "media_id": media_id}
+    return {"errcode": 0, "errmsg": "ok", "media_id": state.add_media(file, "#")}
 
 
 def upload_at_once(state: SandboxState, call: Call) -> Json:
@@ -69,6 +70,8 @@ def begin_or_commit(state: SandboxState, call: Call) -> Json:
         return _commit(state, call, id_, (size, chunks))
     if size <= MIN_CHUNK * (chunks - 1):
         raise oapi_error(40006, "不合法的文件大小")
+    if len(state.transactions) >= MAX_TRANSACTIONS:
+        del state.transactions[next(iter(state.transactions))]
     upload_id = f"{secrets.token_hex(16).upper()}_0#{secrets.token_urlsafe(16)}"
     state.transactions[upload_id] = Transaction(
         app=call.app.key, size=size, chunks=chunks, expires=state.clock.now() + TRANSACTION_LIFE
@@ -93,6 +96,13 @@ def _commit(state: SandboxState, call: Call, id_: str, announced: tuple[int, int
     return _keep(state, "", whole)
 
 
+def _drop_oldest(state: SandboxState) -> None:
+    """Bound the memory of uploads that are never committed."""
+    uploads = state.transactions.values()
+    while sum(len(part) for each in uploads for part in each.received.values()) > MAX_PENDING:
+        del state.transactions[next(iter(state.transactions))]
+
+
 def add_chunk(state: SandboxState, call: Call) -> Json:
     """Keep a chunk. The same number again replaces it. All but the last one have at least 100 KB."""
     _check_agent(call)
@@ -101,6 +111,7 @@ def add_chunk(state: SandboxState, call: Call) -> Json:
     if number < found.chunks and len(data) < MIN_CHUNK:
         raise oapi_error(40006, "不合法的文件大小")
     found.received[number] = data
+    _drop_oldest(state)
     return {"errcode": 0, "errmsg": "ok"}
 
 

@@ -10,8 +10,8 @@ from aiohttp import web
 from dingtalk_sandbox import errors
 from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family, Pipeline
 from dingtalk_sandbox.errors import Json, missing_scope, oapi_error
+from dingtalk_sandbox.scene.stubs import Stub, fill
 from dingtalk_sandbox.state import SandboxState
-from dingtalk_sandbox.stubs import Stub, fill
 
 log = logging.getLogger(__name__)
 

@@ -90,6 +90,11 @@ def _robot(state: SandboxState, call: Call) -> CustomRobot:
     robot = next((r for r in state.scenario.custom_robots if r.token == token), None)
     if robot is None:
         raise oapi_error(300005, "token is not exist")
+    if not robot.enabled:
+        raise oapi_error(400102, "机器人已停用")
+    group = state.scenario.group(robot.group)
+    if group and group.disbanded:
+        raise oapi_error(400013, "群已被解散")
     return robot
 
 

@@ -89,7 +89,7 @@ def update_status(state: SandboxState, call: Call) -> Json:
         raise oapi_error(40035, "不合法的参数 task_id")
     for message in state.conversations.find_by_task(task.id):
         message.content = message.content | {"statusBar": status}
-        message.updates.append(call.exchange)
+        message.record(call.exchange)
         state.conversations.publish_change(message)
     return {"errcode": 0, "errmsg": "ok", "request_id": new_request_id().lower()}
 

@@ -10,8 +10,8 @@ from datetime import datetime
 
 from dingtalk_sandbox.conversations import Message
 from dingtalk_sandbox.errors import Json
-from dingtalk_sandbox.groups import Group
 from dingtalk_sandbox.scenario import App, Person, Scenario
+from dingtalk_sandbox.scene.groups import Group
 from dingtalk_sandbox.stream.contents import message_content, quote_content
 
 MESSAGE_TOPIC = "/v1.0/im/bot/messages/get"

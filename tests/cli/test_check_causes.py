@@ -38,8 +38,8 @@ from bot.runtime import utc_now
 from bot.wiring.stores import open_stores
 from cards.catalogue import load_topic
 from dingtalk_sandbox import Sandbox
-from dingtalk_sandbox.groups import Group
 from dingtalk_sandbox.scenario import App, CustomRobot, default_scenario
+from dingtalk_sandbox.scene.groups import Group
 from dingtalk_sandbox.state import QuotaKind
 from dingtalk_sandbox.templates.registered import Template
 from tests.scenarios.conftest import settings as service_settings

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from dingtalk_sandbox.stubs import Stub, fill
+from dingtalk_sandbox.scene.stubs import Stub, fill
 from tests.dingtalk_sandbox.harness import Client
 
 TODO = {

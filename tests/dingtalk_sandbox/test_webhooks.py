@@ -6,7 +6,7 @@ import pytest
 
 from dingtalk_sandbox.validation.webhooks import signature
 from tests.dingtalk_sandbox.conftest import NOW
-from tests.dingtalk_sandbox.harness import SAY_HI, Client, Listener
+from tests.dingtalk_sandbox.harness import GROUP, SAY_HI, Client, Listener
 
 MARKDOWN = {"msgtype": "markdown", "markdown": {"title": "t", "text": "hi"}}
 STAMP = int(NOW.timestamp() * 1000)
@@ -190,3 +190,12 @@ async def test_a_session_ends_after_90_minutes(client: Client) -> None:
 def test_the_signature_is_the_documented_one() -> None:
     """The expected value comes from openssl."""
     assert signature("SECx", "1700000000000") == "rgcjbH+yFyES+S0llX+cAPCwVRpsr7sbiX5Lnyo/ocU="
+
+
+async def test_a_stopped_robot_and_a_disbanded_group_have_codes_of_their_own(client: Client) -> None:
+    robot = {"token": "plain-token", "group": GROUP}
+    group = {"id": GROUP, "title": "x", "members": ["user01"], "robots": []}
+    await client.control("scene", {"custom_robots": [robot | {"enabled": False}], "groups": [group]})
+    assert (await client.webhook(SAY_HI)).code == 400102
+    await client.control("scene", {"custom_robots": [robot], "groups": [group | {"disbanded": True}]})
+    assert (await client.webhook(SAY_HI)).code == 400013

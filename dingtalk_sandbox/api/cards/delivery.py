@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from dingtalk_sandbox.api.pipeline import Call
 from dingtalk_sandbox.conversations import Message, Sender, new_id
 from dingtalk_sandbox.errors import Json, api_error
-from dingtalk_sandbox.groups import Group
+from dingtalk_sandbox.scene.groups import Group
 from dingtalk_sandbox.state import Card, SandboxState
 from dingtalk_sandbox.validation import cards as rules
 from dingtalk_sandbox.validation.cards import Space

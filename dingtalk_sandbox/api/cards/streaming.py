@@ -10,6 +10,8 @@ MAX_FRAME_BYTES = 1024
 """Recommended size of a frame. Bots send more, and it is shown."""
 MAX_STREAMED_BYTES = 3 * MAX_FRAME_BYTES
 """Recommended size of the whole text."""
+MAX_GUIDS = 1000
+"""Limit of the guids that a card remembers (not documented)."""
 FLAGS = ("isFull", "isFinalize", "isError")
 MISSING_FIELD_CODES = {
     "outTrackId": "param.outTrackIdEmpty",
@@ -62,7 +64,9 @@ def _show(state: SandboxState, call: Call, card: Card, changes: dict[str, str]) 
     if card_rules.map_size(grown) > card_rules.MAX_DATA_BYTES:
         raise api_error("param.stream.content", "content is too large")
     _warn_of_size(call, grown[call.body["key"]])
-    card.guids.add(call.body["guid"])
+    card.guids[call.body["guid"]] = None
+    if len(card.guids) > MAX_GUIDS:
+        del card.guids[next(iter(card.guids))]
     card.public = grown
     for message in state.conversations.find_by_card(card.out_track_id):
         message.record(call.exchange)

@@ -6,8 +6,8 @@ from typing import Any
 
 from dingtalk_sandbox.api.pipeline import Call
 from dingtalk_sandbox.errors import Json
-from dingtalk_sandbox.groups import Group
 from dingtalk_sandbox.scenario import Person
+from dingtalk_sandbox.scene.groups import Group
 from dingtalk_sandbox.state import SandboxState
 
 MAX_MEMBERS = 1000

@@ -5,7 +5,7 @@ from dataclasses import replace
 from dingtalk_sandbox.api.conversations.access import find_group, owns_template, save_group
 from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family
 from dingtalk_sandbox.errors import Json, api_error, oapi_error
-from dingtalk_sandbox.groups import Group, GroupTemplate
+from dingtalk_sandbox.scene.groups import Group, GroupTemplate
 from dingtalk_sandbox.state import SandboxState
 
 MANAGE = "qyapi_chat_manage"

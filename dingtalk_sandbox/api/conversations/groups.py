@@ -15,7 +15,7 @@ from dingtalk_sandbox.api.conversations.access import (
 from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family
 from dingtalk_sandbox.conversations import new_id
 from dingtalk_sandbox.errors import ApiError, Json, api_error, new_request_id, oapi_error
-from dingtalk_sandbox.groups import Group
+from dingtalk_sandbox.scene.groups import Group
 from dingtalk_sandbox.state import SandboxState
 
 MANAGE, READ, READ_BASE = "qyapi_chat_manage", "qyapi_chat_read", "qyapi_chat_base_read"

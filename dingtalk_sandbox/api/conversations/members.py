@@ -14,7 +14,7 @@ from dingtalk_sandbox.api.conversations.access import (
 from dingtalk_sandbox.api.conversations.scene_groups import readable_group
 from dingtalk_sandbox.api.pipeline import Call, Endpoint
 from dingtalk_sandbox.errors import Json, api_error
-from dingtalk_sandbox.groups import Group
+from dingtalk_sandbox.scene.groups import Group
 from dingtalk_sandbox.state import SandboxState
 
 MANAGE, READ = "qyapi_chat_manage", "qyapi_chat_read"

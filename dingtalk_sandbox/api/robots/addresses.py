@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from dingtalk_sandbox.api.pipeline import Call, Endpoint, Handler
 from dingtalk_sandbox.errors import api_error
-from dingtalk_sandbox.groups import Group
+from dingtalk_sandbox.scene.groups import Group
 from dingtalk_sandbox.state import SandboxState
 
 SCOPE = "qyapi_robot_sendmsg"

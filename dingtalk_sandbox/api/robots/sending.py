@@ -15,8 +15,8 @@ from dingtalk_sandbox.api.robots.addresses import (
 )
 from dingtalk_sandbox.conversations import Message, Rendering, Sender, new_id
 from dingtalk_sandbox.errors import Json, api_error
-from dingtalk_sandbox.groups import Group
 from dingtalk_sandbox.scenario import App
+from dingtalk_sandbox.scene.groups import Group
 from dingtalk_sandbox.settings import DOCUMENTED
 from dingtalk_sandbox.state import SandboxState
 from dingtalk_sandbox.validation import robots as rules
