@@ -1,5 +1,6 @@
 """The service connects its engine with the watcher, and the watcher with the exporter."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,9 @@ async def test_a_child_waits_for_the_report_of_an_open_run_and_ends_with_the_ser
         request = TriggerRequest(idempotency_key="cron:s1:now", trigger=Trigger.CRON)
         await app.services.runs.trigger(make_schedule(export=True), request)
         await app.services.watcher.tick()
-        assert len(children()) == 1
+        async with asyncio.timeout(5):
+            while not children():  # noqa: ASYNC110 - its command line is not to be seen at once after its start
+                await asyncio.sleep(0.001)
     assert children() == []
 
 

@@ -14,7 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 
 MAX_RESPONSE_BYTES = 1024 * 1024
-NICENESS = 5  # on a busy machine, the chat comes first
+NICENESS = 5  # more than this process, because on a busy machine the chat comes first
+MAX_NICENESS = 19
 KEEP_SECONDS = 300.0  # of a spare, after an export was expected last
 RETRY_SECONDS = 60.0  # until a spare that died by itself is replaced
 
@@ -30,7 +31,8 @@ async def start_child() -> Process:
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
     )
     with suppress(ProcessLookupError):  # it has ended already, which its pipes tell
-        os.setpriority(os.PRIO_PROCESS, child.pid, NICENESS)
+        own = os.getpriority(os.PRIO_PROCESS, 0)
+        os.setpriority(os.PRIO_PROCESS, child.pid, min(own + NICENESS, MAX_NICENESS))
     return child
 
 

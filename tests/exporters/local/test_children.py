@@ -2,14 +2,14 @@
 
 import asyncio
 import os
-import signal
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from bot.exporters.local.children import KEEP_SECONDS, RETRY_SECONDS, ChildProcesses, end_child
+from bot.exporters.local.children import KEEP_SECONDS, RETRY_SECONDS, ChildProcesses, end_child, start_child
+from bot.exporters.local.exporter import LocalExporter
 from tests.exporters.local.test_exporter import STORY, FullEngine, children, exporter
 
 
@@ -94,6 +94,22 @@ async def test_closing_ends_the_spare_and_starts_no_other(spares: Spares) -> Non
     assert spares.alive == [False]
 
 
+async def test_a_child_is_nicer_than_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the service itself runs with `Nice=`, which an unprivileged process cannot lower."""
+    set_to: list[int] = []
+    monkeypatch.setattr(os, "setpriority", lambda which, pid, niceness: set_to.append(niceness))
+    for own in (0, 10, 19):
+        monkeypatch.setattr(os, "getpriority", lambda which, pid, own=own: own)
+        await end_child(await start_child())
+    assert set_to == [5, 15, 19]
+
+
+def spare_of(works: LocalExporter) -> Process:
+    """Return the spare itself: its command line is not to be seen at once after its start."""
+    assert works._children._spare
+    return works._children._spare
+
+
 async def test_an_export_uses_the_spare_and_leaves_another_which_may_die(tmp_path: Path) -> None:
     used: list[list[int]] = []
 
@@ -102,15 +118,13 @@ async def test_an_export_uses_the_spare_and_leaves_another_which_may_die(tmp_pat
 
     works = exporter(FullEngine(20, look))
     await works.prepare(expected=True)
-    first = children()
+    first = spare_of(works)
     await works.export(STORY, tmp_path / "1.xlsx")
-    second = children()
-    os.kill(second[0], signal.SIGKILL)
-    assert works._children._spare
-    await works._children._spare.wait()
+    second = spare_of(works)
+    second.kill()
+    await second.wait()
     await works.export(STORY, tmp_path / "2.xlsx")
-    assert len(first) == len(second) == 1
-    assert used[0] == first
-    assert not {*first, *second} & {*used[1]}
+    assert used[0] == [first.pid]
+    assert not {first.pid, second.pid} & {*used[1]}
     await works.close()
     assert children() == []
