@@ -2,6 +2,8 @@
 
 import asyncio
 import importlib.metadata
+import json
+import os
 import re
 import shutil
 import subprocess
@@ -19,9 +21,10 @@ import pytest
 from bot import __version__
 from dingtalk_sandbox.scenario import default_scenario
 from tests import ROOT
+from tests.brokers import free_port
 from tests.scenarios.conftest import until
 from tests.test_architecture import TOPS
-from tests.test_deploy import KEPT_MODELS, pins
+from tests.test_deploy import KEPT_MODELS, instructions, pins
 
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "config.yaml", "docs/zh-CN/settings.yaml", *TOPS)
 SANDBOX_BUILD = {  # of the sandbox's own distribution
@@ -182,3 +185,63 @@ async def running_demo(installed: Path, folder: Path) -> AsyncIterator[list[str]
 async def welcomes(demo: asyncio.subprocess.Process, log: Path) -> bool:
     """Tell if the demo has told its addresses, or has ended."""
     return demo.returncode is not None or "Ctrl-C" in await asyncio.to_thread(log.read_text, encoding="utf-8")
+
+
+CONFINED = """
+set -e
+root=$1 data=$2; shift 2
+mount --rbind / "$root"
+mount -o remount,bind,ro "$root"
+mount --bind "$data" "$root$data"
+exec chroot "$root" setpriv --reuid 10001 --regid 10001 --clear-groups --no-new-privs \\
+    --bounding-set=-all,+dac_read_search --inh-caps=-all,+dac_read_search --ambient-caps=+dac_read_search "$@"
+"""
+"""Compose's confinement, but for the right to read past closed folders: Python may be in one of root's."""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+async def test_it_runs_as_nobody_on_a_read_only_root_with_a_folder_for_its_data(
+    installed: Path, tmp_path: Path
+) -> None:
+    port = str(free_port())
+    command = f"cd {tmp_path}/settings; touch /tmp/written || exec {installed}/dingrun"
+    environment = {"DINGRUN_WEB__PORT": port, "TMPDIR": f"{tmp_path}/data", "PATH": os.environ["PATH"]}
+    async with confined(tmp_path, environment, command) as service:
+        ask = [
+            str(installed / "python"),
+            *json.loads(instructions("HEALTHCHECK")[0].partition("CMD ")[2])[1:],
+        ]
+        await until(lambda: healthy(service, ask, environment))
+    log = (tmp_path / "log").read_text(encoding="utf-8")
+    assert "Read-only file system" in log
+    assert service.returncode == 0, log
+    assert (tmp_path / "data/dingrun.db").stat().st_uid == 10001
+
+
+@asynccontextmanager
+async def confined(
+    folder: Path, environment: dict[str, str], command: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run a command as in the image, until the end of the block. The settings' folder leads to the data."""
+    root, data = folder / "root", folder / "data"
+    for each in (root, data, folder / "settings"):
+        each.mkdir()
+    os.chown(data, 10001, 10001)
+    (folder / "settings/data").symlink_to(data)
+    words = ["sh", "-c", CONFINED, "sh", str(root), str(data), "sh", "-c", command]
+    with (folder / "log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            "unshare", "--mount", *words, env=environment, stdout=log, stderr=log
+        )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+async def healthy(service: asyncio.subprocess.Process, ask: list[str], environment: dict[str, str]) -> bool:
+    """Tell if the health check of the image passes, or the service has ended."""
+    check = await asyncio.create_subprocess_exec(*ask, env=environment, stderr=asyncio.subprocess.DEVNULL)
+    return await check.wait() == 0 or service.returncode is not None
