@@ -74,6 +74,11 @@ class Ding:
         seen: Json = self.call("POST", "tap", body)
         return seen
 
+    def push_event(self, kind: str, data: Mapping[str, Any] | None = None) -> Json:
+        """Push an event to the first app. Returns its id and whether a connection got it, or `why` not."""
+        pushed: Json = self.call("POST", "event", {"eventType": kind, "data": dict(data or {})})
+        return pushed
+
     def set_faults(self, *rules: Mapping[str, Any]) -> None:
         """Replace the injected faults. Without rules, clear them."""
         self.call("POST", "faults", list(rules))

@@ -108,6 +108,10 @@ def test_what_a_person_wrote_is_no_answer(ding: Ding) -> None:
         ding.expect_file("hi", within=0)
 
 
+def test_an_event_without_a_bot_says_so(ding: Ding) -> None:
+    assert ding.push_event("user_add_org", {"userId": ["user05"]})["delivered"] is False
+
+
 def test_an_unknown_person_is_told_with_those_there_are(ding: Ding) -> None:
     with pytest.raises(AssertionError, match="韩梅梅"):
         ding.user("张三")
