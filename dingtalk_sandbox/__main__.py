@@ -1,13 +1,14 @@
 """The command line: `dingtalk-sandbox` (or `python -m dingtalk_sandbox`)."""
 
 import asyncio
+import json
 import logging
 import shlex
 import signal
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from yarl import URL
@@ -32,6 +33,14 @@ class Options:
     public_url: str
     intercept: int | None  # port of the proxy; None = nothing is intercepted
     ca_dir: Path | None
+    replay: Any  # a transcript; None = nothing is restored
+
+
+def _read_transcript(_: click.Context, parameter: click.Parameter, path: Path | None) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) if path else None
+    except (OSError, ValueError) as error:
+        raise click.UsageError(f"--{parameter.name} {path}: {error}") from None
 
 
 def _read_scene(_: click.Context, parameter: click.Parameter, path: Path | None) -> Scenario | None:
@@ -74,6 +83,12 @@ def _check_url(_: click.Context, parameter: click.Parameter, url: str) -> str:
     metavar="URL",
     help="How others reach the sandbox, such as http://sandbox:8790 from another container.",
 )
+@click.option(
+    "--replay",
+    type=click.Path(path_type=Path),
+    callback=_read_transcript,
+    help="Transcript to continue, as GET /_sandbox/transcript saves it.",
+)
 @click.option("--intercept", is_flag=True, help="Answer api.dingtalk.com and oapi.dingtalk.com by a proxy.")
 @click.option("--intercept-port", type=PORT, default=PROXY_PORT, show_default=True, help="Port of the proxy.")
 @click.option(
@@ -104,10 +119,20 @@ async def run(options: Options) -> None:
         except OSError as error:
             told = f"--host {options.host}, --port {options.port}: {error.strerror}; choose another"
             raise click.UsageError(told) from None
+        if options.replay is not None:
+            _replay(sandbox, options.replay)
         click.echo(f"  钉钉沙箱 / chat page   {sandbox.url}\n  停止 / stop            Ctrl-C")
         if options.intercept is not None:
             click.echo(instructions(await _intercept(sandbox, options, stack)))
         await stop.wait()
+
+
+def _replay(sandbox: Sandbox, transcript: Any) -> None:
+    try:
+        restored = sandbox.transcripts.replay(transcript)
+    except UsageError as error:
+        raise click.UsageError(f"--replay: {error}") from None
+    click.echo(f"  恢复的消息 / restored  {restored['messages']}")
 
 
 async def _intercept(sandbox: Sandbox, options: Options, stack: AsyncExitStack) -> "Interceptor":

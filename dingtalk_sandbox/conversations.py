@@ -113,17 +113,21 @@ class Conversations:
         self._messages: dict[str, Message] = {}
         self._cards: Counter[str] = Counter()  # messages by outTrackId
         self._feed = feed
-        self._added: Callable[[], None] = lambda: None
+        self._changed: list[Callable[[Message], None]] = []
+        self._cleared: list[Callable[[], None]] = []
 
-    def on_add(self, added: Callable[[], None]) -> None:
-        """Call a function after each message that is added."""
-        self._added = added
+    def on_change(self, changed: Callable[[Message], None]) -> None:
+        """Call a function with each message that is added or changed."""
+        self._changed.append(changed)
+
+    def on_clear(self, cleared: Callable[[], None]) -> None:
+        """Call a function when all messages are dropped."""
+        self._cleared.append(cleared)
 
     def add(self, message: Message) -> Message:
         self._messages[message.id] = message
         self._cards[message.out_track_id] += 1
-        self._added()
-        self._feed.publish("change", message)
+        self.publish_change(message)
         return message
 
     def drop_oldest(self, limit: int) -> list[Message]:
@@ -141,6 +145,8 @@ class Conversations:
         return self._cards.get(out_track_id, 0) > 0
 
     def publish_change(self, message: Message) -> None:
+        for changed in self._changed:
+            changed(message)
         self._feed.publish("change", message)
 
     def recall(self, message: Message) -> None:
@@ -165,3 +171,5 @@ class Conversations:
     def clear(self) -> None:
         self._messages.clear()
         self._cards.clear()
+        for cleared in self._cleared:
+            cleared()

@@ -8,13 +8,13 @@ from dingtalk_sandbox.state import SandboxState
 
 
 class Retention:
-    """Drops what exceeds `keep_messages`, the oldest first, after each message."""
+    """Drops what exceeds `keep_messages`, the oldest first, after each change of a message."""
 
     def __init__(self, state: SandboxState) -> None:
         self._state = state
-        state.conversations.on_add(self.apply)
+        state.conversations.on_change(self.apply)
 
-    def apply(self) -> None:
+    def apply(self, _: Message) -> None:
         """Drop messages with their cards, and keys that belong to messages."""
         limit = self._state.settings.keep_messages
         if not limit:

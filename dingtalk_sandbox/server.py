@@ -40,6 +40,8 @@ from dingtalk_sandbox.retention import Retention
 from dingtalk_sandbox.scenario import Scenario, parse_scenario
 from dingtalk_sandbox.state import SandboxState
 from dingtalk_sandbox.stream.hub import Hub
+from dingtalk_sandbox.transcripts.replay import Transcripts
+from dingtalk_sandbox.transcripts.routes import TranscriptRoutes
 
 PAGE_DIR = Path(__file__).parent / "page"
 MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -85,6 +87,7 @@ class Sandbox:
         self.retention = Retention(self.state)
         self.hub = Hub(self.state)
         self.actions = UserActions(self.state, self.hub)
+        self.transcripts = Transcripts(self.state, self.actions)
         self._host, self._port = host, port
         self._runner: web.AppRunner | None = None
 
@@ -152,6 +155,7 @@ class Sandbox:
         application.router.add_get("/connect", self.hub.connect)
         application.add_routes(Control(self.state, self.hub, self.actions).routes())
         application.add_routes(Events(self.state).routes() + Downloads(self.state).routes())
+        application.add_routes(TranscriptRoutes(self.transcripts).routes())
         application.add_routes(Templates(self.state).routes() + reference_routes())
         application.router.add_get("/healthz", _healthz)
         application.router.add_get("/", _page("index.html"))

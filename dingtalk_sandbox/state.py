@@ -206,6 +206,10 @@ class SandboxState:
         self.scenario = self.initial_scenario
         self.clock.reset()
         self.faults.replace([])
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop everything that happened. The scene, the clock and the faults stay."""
         self.conversations.clear()
         self.registrations.clear()
         self._clear()

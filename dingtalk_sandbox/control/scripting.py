@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, replace
 from typing import Any
 
 import yaml
@@ -12,10 +11,9 @@ from aiohttp import web
 from dingtalk_sandbox.control import views
 from dingtalk_sandbox.errors import Json, UsageError
 from dingtalk_sandbox.redaction import MAX_JSON_DEPTH
-from dingtalk_sandbox.scenario import Scenario
+from dingtalk_sandbox.scenario import dump_scenario
 from dingtalk_sandbox.state import SandboxState
 from dingtalk_sandbox.templates.drawing.buttons import texts_of
-from dingtalk_sandbox.templates.registered import PUBLIC_TEMPLATES
 
 MAX_WAIT_SECONDS = 600.0
 EXPECT_FIELDS = ("conversation", "kind", "contains", "robot", "count", "within")
@@ -68,20 +66,6 @@ def visible_text(message: Json) -> str:
     drawn = texts_of(message["view"]["nodes"]) if "view" in message else []
     parts = [*message["content"].values(), *variables.values(), message.get("fileName", ""), *drawn]
     return "\n".join(str(part) for part in parts)
-
-
-def dump_scenario(scenario: Scenario) -> Json:
-    """Return a scenario in the format of a scene file, including its secrets."""
-    given = asdict(replace(scenario, designs={}))
-    del given["designs"]
-    exports = {id_: {"export": design.source} for id_, design in scenario.designs.items()}
-    given["templates"] = [
-        asdict(t) | exports.get(t.id, {}) for t in scenario.templates if t not in PUBLIC_TEMPLATES
-    ]
-    given["apps"] = [app | {"scopes": sorted(app["scopes"])} for app in given["apps"]]
-    for person in given["people"]:
-        person["role"] = str(person["role"])
-    return given
 
 
 def parse_text(text: str) -> Any:

@@ -1,8 +1,9 @@
 // The language of the page: the last choice, else the browser's. Chinese is the default.
 import { INBOUND_WORDS } from "./inbound/words.js";
+import { TRANSCRIPT_WORDS } from "./transcript/words.js";
 import { WORDS as PAGE_WORDS } from "./words.js";
 
-const WORDS = { ...PAGE_WORDS, ...INBOUND_WORDS };
+const WORDS = { ...PAGE_WORDS, ...INBOUND_WORDS, ...TRANSCRIPT_WORDS };
 
 const KEY = "sandbox.lang";
 

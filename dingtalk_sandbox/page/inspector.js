@@ -4,6 +4,7 @@ import { byId, h, icon } from "./dom.js";
 import { clockTime, fullTime, t } from "./i18n.js";
 import { cardId, isRobot } from "./message_text.js";
 import { state } from "./state.js";
+import { restartPart } from "./transcript/transcript.js";
 
 const PIECE = /("(?:[^"\\]|\\.)*")(\s*:)?|\b(true|false|null)\b|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)/g;
 
@@ -151,7 +152,7 @@ let shown = null; // {id, conversation, text} of the message in the panel
 export async function inspect(message, from) {
   shown = { id: message.id, conversation: message.conversation, text: JSON.stringify(message) };
   const related = await relatedCalls(message).catch(() => message.updates ?? []);
-  openPanel("inspector", t("inspector"), parts(message, related), from);
+  openPanel("inspector", t("inspector"), [...parts(message, related), restartPart(message)], from);
 }
 
 /** Redraw the inspector if the message changed, keeping expanded parts and scroll position. */

@@ -2,19 +2,9 @@
 import { api } from "./api.js";
 import { act, block, button, careful, hint } from "./blocks.js";
 import { h } from "./dom.js";
+import { download, stamp } from "./download.js";
 import { t } from "./i18n.js";
-
-/** Offer a text as a download. */
-function download(name, text) {
-  const url = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-  const link = h("a", { href: url, download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
-}
-
-function stamp() {
-  return new Date().toISOString().slice(0, 16).replace(/[-:]/g, "").replace("T", "-");
-}
+import { transcriptParts } from "./transcript/transcript.js";
 
 async function save() {
   download(`sandbox-scene-${stamp()}.json`, JSON.stringify(await api.saveScene(), null, 2));
@@ -39,6 +29,7 @@ export function sceneBlock(open, scene) {
     h("p", {}, t("scene.is", { people: scene.people.length, groups, apps: scene.apps?.length ?? 0 })),
     h("div", { class: "buttons" }, button("scene.save", save), picker()),
     hint("scene.hint"),
+    ...transcriptParts(),
     h("dl", { class: "orders" },
       h("dt", {}, careful("scene.reset", () => api.reset({}))), h("dd", {}, t("scene.reset.hint")),
       h("dt", {}, careful("scene.hard", () => api.reset({ hard: true }))), h("dd", {}, t("scene.hard.hint"))));

@@ -141,5 +141,19 @@ class RobotsAnswer(Answer):
     robots: list[str]
 
 
+class TranscriptAnswer(Answer):
+    """A transcript, without secrets."""
+
+    version: int
+    scene: Json
+    entries: list[Json]
+    files: dict[str, Json]
+
+
+class ReplayAnswer(Answer):
+    entries: int
+    messages: int
+
+
 class TemplatesAnswer(Answer):
     templates: list[Json]

@@ -135,5 +135,12 @@ class ResetBody(Body):
     hard: Annotated[bool, Field(description="drop tokens and connections, too")] = False
 
 
+class ReplayBody(Body):
+    transcript: Annotated[dict[str, Any] | None, Field(description="none: what was recorded here")] = None
+    until: Annotated[int | str | None, Field(description="number of entries, or id of the last message")] = (
+        None
+    )
+
+
 class FreeBody(RootModel[dict[str, Any]]):
     """An object by names: settings, a scene, or exports of the card builder."""

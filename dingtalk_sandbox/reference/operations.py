@@ -213,6 +213,20 @@ OPERATIONS = (
         example={"settings": {"ping_every": 0}},
     ),
     Operation(
+        call="GET transcript",
+        chinese="聊天记录，不含密钥",
+        english="The transcript, without secrets",
+        answer=answers.TranscriptAnswer,
+    ),
+    Operation(
+        call="POST replay",
+        chinese="恢复聊天记录，或回到其中一处",
+        english="Restore a transcript, or go back in this one",
+        answer=answers.ReplayAnswer,
+        body=bodies.ReplayBody,
+        example={"until": 1},
+    ),
+    Operation(
         call="POST reset",
         chinese="恢复初始状态",
         english="Restore the initial state",

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from typing import Any
 
 import aiohttp
 import pytest
@@ -11,7 +12,7 @@ from dingtalk_sandbox.intercept.interceptor import Interceptor
 from tests.dingtalk_sandbox.harness import GROUP, Client
 
 NOW = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
-ROBOTS = [
+ROBOTS: list[dict[str, Any]] = [
     {"token": "plain-token", "group": GROUP, "name": "plain"},
     {"token": "word-token", "group": GROUP, "name": "words", "keywords": ["巡检"]},
     {"token": "sandbox-webhook-token", "group": GROUP, "name": "signed", "secret": "SECsandbox0123456789"},

@@ -56,6 +56,21 @@ def test_it_starts_answers_and_stops() -> None:
         assert json.load(answer) == {"ok": True}
 
 
+def test_it_continues_a_transcript(tmp_path: Path) -> None:
+    saved = tmp_path / "talk.json"
+    with started() as lines:
+        page = page_of(lines)
+        said = {"conversation": "cidSandboxGroupOps==", "user": "user01", "text": "hello"}
+        LOCAL.open(f"{page}/_sandbox/say", data=json.dumps(said).encode(), timeout=5).close()
+        with LOCAL.open(f"{page}/_sandbox/transcript", timeout=5) as answer:
+            saved.write_bytes(answer.read())
+    with (
+        started("--replay", str(saved)) as lines,
+        LOCAL.open(f"{lines[1].split()[-1]}/_sandbox/messages", timeout=5) as answer,
+    ):
+        assert [message["content"]["text"] for message in json.load(answer)] == ["hello"]
+
+
 def test_it_tells_what_to_copy_into_the_shell_of_the_bot(tmp_path: Path) -> None:
     with started("--intercept", "--ca-dir", str(tmp_path)) as lines:
         exported = dict(re.findall(r"^export (\w+)='?(.*?)'?$", "\n".join(lines), re.MULTILINE))
@@ -78,6 +93,7 @@ def test_it_tells_its_version() -> None:
     ("options", "told"),
     [
         (["--scene", "nowhere.yaml"], "nowhere.yaml"),
+        (["--replay", "nowhere.json"], "nowhere.json"),
         (["--public-url", "ftp://x"], "http://sandbox:8790"),
         (["--public-url", "http://[x"], "http://sandbox:8790"),
         (["--port", "70000"], "0<=x<=65535"),

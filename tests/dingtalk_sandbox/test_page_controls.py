@@ -211,6 +211,32 @@ async def test_a_scene_is_saved_to_a_file(chat: Page) -> None:
     assert json.loads((await download.path()).read_text(encoding="utf-8"))["people"][0]["name"] == "王敏"
 
 
+async def test_a_message_is_restarted_from(chat: Page, bot: TinyBot) -> None:
+    for text in ("first", "second", "third"):
+        await bot.send("sampleText", content=text)
+    await expect(last(chat, "text")).to_contain_text("third")
+    await chat.locator("[data-testid=message]", has_text="second").get_by_test_id("inspect").click()
+    restart = chat.get_by_test_id("panel").get_by_test_id("transcript.restart")
+    await restart.click()
+    await restart.click()
+    await expect(chat.get_by_test_id("message")).to_have_count(2)
+    await bot.send("sampleText", content="another")
+    await expect(last(chat, "text")).to_contain_text("another")
+
+
+async def test_a_transcript_is_saved_and_loaded(chat: Page, bot: TinyBot) -> None:
+    await bot.send("sampleText", content="kept")
+    panel = await controls(chat, "scene")
+    async with chat.expect_download() as waiting:
+        await panel.get_by_test_id("transcript.save").click()
+    saved = await (await waiting.value).path()
+    await bot.send("sampleText", content="gone")
+    await expect(chat.get_by_test_id("message")).to_have_count(2)
+    await panel.get_by_test_id("transcript-file").set_input_files(saved)
+    await expect(panel.get_by_test_id("result")).to_contain_text("已载入：1 条消息")
+    await expect(chat.get_by_test_id("message")).to_have_count(1)
+
+
 async def test_a_file_that_is_no_scene_says_what_is_wrong(chat: Page) -> None:
     panel = await controls(chat, "scene")
     file = {"name": "x.json", "mimeType": "application/json", "buffer": b'{"folk": []}'}

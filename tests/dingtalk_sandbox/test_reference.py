@@ -11,6 +11,7 @@ from dingtalk_sandbox.control.routes import Control
 from dingtalk_sandbox.control.templates import Templates
 from dingtalk_sandbox.reference.document import build_document
 from dingtalk_sandbox.reference.operations import OPERATIONS, Operation
+from dingtalk_sandbox.transcripts.routes import TranscriptRoutes
 from tests.dingtalk_sandbox.harness import BOTH, Client, card
 from tests.dingtalk_sandbox.template_builder import component, export, text
 from tests.dingtalk_sandbox.test_registration import begin
@@ -36,6 +37,7 @@ def test_every_call_is_described(sandbox: Sandbox) -> None:
     routes = [
         *Control(sandbox.state, sandbox.hub, sandbox.actions).routes(),
         *Templates(sandbox.state).routes(),
+        *TranscriptRoutes(sandbox.transcripts).routes(),
     ]
     assert {(r.method, r.path) for r in routes} == {(each.method, each.path) for each in OPERATIONS}
 
