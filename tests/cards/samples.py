@@ -445,6 +445,7 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
         {"role": "none", "sections": [{"permission": "identify", "commands": COMMANDS[-1:]}]},
     ],
     "greeting": [{"name": "李雷", "words": ["状态", "重跑"]}, {"name": "", "words": ["我是谁"]}],
+    "no_text": [{"kind": kind} for kind in ("audio", "picture", "file", "video", "other")],
     "whoami": [
         {
             "name": "李雷",
