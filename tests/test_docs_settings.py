@@ -1,19 +1,23 @@
-"""Every example of settings in the documents is taken as it stands there. The Chinese pages have the same."""
+"""Examples of settings and scenes in the docs are taken as they stand. The Chinese pages have the same."""
 
 import re
+import shutil
 import textwrap
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import yaml
 
 from bot.config.notify import NotifySettings
 from bot.config.settings import Settings
+from dingtalk_sandbox.scenario import parse_scenario
 from tests import ROOT
 
 BLOCK = re.compile(r"^ *```yaml\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
-OTHERS = {"send_to", "scrape_configs", "people", "templates"}
-"""First keys of examples of something else: a part of a schedule, Prometheus, scenes of the sandbox."""
+OTHERS = {"send_to", "scrape_configs"}
+"""First keys of examples of something else: a part of a schedule, Prometheus."""
+SCENES = "sandbox.md"
 
 
 def examples() -> Iterator[tuple[str, str]]:
@@ -28,7 +32,11 @@ def taken(text: str) -> dict[str, object]:
     return {name.lower(): section for name, section in yaml.safe_load(filled).items()}
 
 
-EXAMPLES = [(page, text) for page, text in examples() if next(iter(yaml.safe_load(text))) not in OTHERS]
+EXAMPLES = [
+    (page, text)
+    for page, text in examples()
+    if page != SCENES and next(iter(yaml.safe_load(text))) not in OTHERS
+]
 
 
 @pytest.mark.parametrize(("page", "text"), EXAMPLES, ids=[page for page, _ in EXAMPLES])
@@ -40,6 +48,15 @@ def test_destinations_are_written_as_the_page_on_settings_says() -> None:
     (text,) = [text for page, text in examples() if page == "config.md" and text.startswith("send_to:")]
     routes = {"每日巡检": yaml.safe_load(text)["send_to"]}
     assert len(NotifySettings.model_validate({"routes": routes}).routes["每日巡检"]) == 4
+
+
+def test_scenes_are_written_as_the_page_on_the_sandbox_says(tmp_path: Path) -> None:
+    (tmp_path / "cards").mkdir()
+    shutil.copy(ROOT / "cards/platform/dingrun.json", tmp_path / "cards/mine.json")
+    scenes = [text for page, text in examples() if page == SCENES]
+    assert len(scenes) > 2
+    for scene in scenes:
+        parse_scenario(yaml.safe_load(scene), folder=tmp_path)
 
 
 def test_most_pages_have_an_example() -> None:
