@@ -16,6 +16,7 @@ const LOST = { "no connection": "say.lost", "the connection is mute": "say.mute"
 let toastTimer = 0;
 
 function toast(text) {
+  if (!text) return;
   clearTimeout(toastTimer);
   byId("toast").textContent = text;
   byId("toast").hidden = false;
@@ -34,7 +35,7 @@ const acts = {
     try {
       const { delivered, why } = await api.say(state.current, state.me, message);
       if (!delivered && LOST[why]) toast(t(LOST[why]));
-      else if (!delivered && byHttp() && why.startsWith("the bot")) toast(t("say.http", { why }));
+      else if (!delivered) toast(notTaken(why));
     } catch (error) {
       acts.fail(error);
       return false;
@@ -75,6 +76,14 @@ const acts = {
     draw();
   },
 };
+
+/** Return why a bot that receives by HTTP did not take a message, or "" for any other reason. */
+function notTaken(why) {
+  const status = why.match(/^the bot answered with status (\d+)$/)?.[1];
+  if (status) return t("say.http.status", { status });
+  if (why.startsWith("the bot cannot be reached")) return t("say.http.away");
+  return why.startsWith("the bot did not answer") ? t("say.http.late", { n: state.scene.settings?.http_deadline }) : "";
+}
 
 /** Return true if the first bot is called at its URL, so that no connection is needed. */
 function byHttp() {

@@ -154,6 +154,15 @@ async def test_a_page_without_a_bot_says_what_to_set_until_one_connects(chat: Pa
     await expect(hint).to_be_hidden()
 
 
+async def test_a_bot_that_receives_by_http_needs_no_connection(chat: Page, bot: TinyBot) -> None:
+    app = {"key": "dingsandboxapp", "secret": "s", "agent_id": 1, "robot_name": "DingRun", "mode": "http"}
+    await bot.call("POST", "/_sandbox/scene", {"apps": [app | {"url": "http://127.0.0.1:1/"}]})
+    await expect(chat.get_by_test_id("stream")).to_have_text("HTTP 接收")
+    await expect(chat.get_by_test_id("connect")).to_be_hidden()
+    await send(chat, "@DingRun 状态")
+    await expect(chat.locator("#toast")).to_have_text("连不上机器人的地址，消息未送达")
+
+
 async def test_the_hint_can_be_closed(chat: Page) -> None:
     await chat.get_by_test_id("connect-close").click()
     await expect(chat.get_by_test_id("connect")).to_be_hidden()
