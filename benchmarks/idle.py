@@ -71,7 +71,9 @@ async def running_bot(
     values = settings(sandbox, store, folder) | dict(extra)
     await asyncio.to_thread(config.write_text, yaml.safe_dump(values), encoding="utf-8")
     bot = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bot", "--config", str(config), stderr=asyncio.subprocess.DEVNULL
+        *(sys.executable, "-m", "bot", "--config", str(config)),
+        stderr=asyncio.subprocess.DEVNULL,
+        env={name: value for name, value in os.environ.items() if not name.startswith("DINGRUN_")},
     )
     try:
         async with asyncio.timeout(START_SECONDS):
