@@ -291,17 +291,3 @@ def read_scenario(path: Path) -> Scenario:
         return parse_scenario(yaml.safe_load(path.read_text(encoding="utf-8")), folder=path.parent)
     except yaml.YAMLError as problem:
         raise UsageError(f"{path}: {problem}") from None
-
-
-def dump_scenario(scenario: Scenario) -> dict[str, Any]:
-    """Return a scenario in the format of a scene file, including its secrets."""
-    given = asdict(replace(scenario, designs={}))
-    del given["designs"]
-    exports = {id_: {"export": design.source} for id_, design in scenario.designs.items()}
-    given["templates"] = [
-        asdict(t) | exports.get(t.id, {}) for t in scenario.templates if t not in PUBLIC_TEMPLATES
-    ]
-    given["apps"] = [app | {"scopes": sorted(app["scopes"])} for app in given["apps"]]
-    for person in given["people"]:
-        person["role"] = str(person["role"])
-    return given

@@ -9,9 +9,9 @@ import yaml
 from aiohttp import web
 
 from dingtalk_sandbox.control import views
+from dingtalk_sandbox.control.scene_file import dump_scenario
 from dingtalk_sandbox.errors import Json, UsageError
 from dingtalk_sandbox.redaction import MAX_JSON_DEPTH
-from dingtalk_sandbox.scenario import dump_scenario
 from dingtalk_sandbox.state import SandboxState
 from dingtalk_sandbox.templates.drawing.buttons import texts_of
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from dingtalk_sandbox.control.scene_file import dump_scenario
 from dingtalk_sandbox.conversations import Message
 from dingtalk_sandbox.errors import Json, UsageError
-from dingtalk_sandbox.scenario import Scenario, dump_scenario, parse_scenario
+from dingtalk_sandbox.scenario import Scenario, parse_scenario
 from dingtalk_sandbox.state import Card, SandboxState, Upload
 from dingtalk_sandbox.transcripts.recorder import Entry
 
