@@ -42,9 +42,10 @@ from evidence.tracer import (
     points,
     spread,
 )
-from evidence.world import Stage, World, copied, prepared
+from evidence.world import Stage, World, copied, prepared, until
 
 SETTLED_SECONDS = 180.0
+HIT_SECONDS = 10.0  # from a death until strace has written it down
 MAX_RESTARTS = 3
 
 
@@ -189,10 +190,11 @@ def settle(world: World, tracer: Tracer, on_hit: Callable[[World, Tracer], None]
     """
     died, traced, deadline = 0, True, time.monotonic() + SETTLED_SECONDS
     while time.monotonic() < deadline:
-        if traced and tracer.has_hit():
+        dead = world.is_dead()
+        if traced and (tracer.has_hit() or (dead and until(tracer.has_hit, HIT_SECONDS))):
             on_hit(world, tracer)
             traced = False
-        if world.is_dead():
+        if dead or world.is_dead():
             died += 1
             if died > MAX_RESTARTS:
                 raise RuntimeError(f"the service died {died} times; see {world.folder}/log.txt")
@@ -207,10 +209,10 @@ def go_through(
     campaign: Campaign, chosen: Sequence[Point], *, keep: Path | None = None, minutes: float = 0.0
 ) -> Iterator[CaseResult]:
     """Yield the result of each case. What kept the promises is removed. `minutes` is when no more begins."""
-    until = time.monotonic() + minutes * 60 if minutes else float("inf")
+    end = time.monotonic() + minutes * 60 if minutes else float("inf")
 
     def run(point: Point) -> CaseResult | None:
-        return campaign.run(point) if time.monotonic() < until else None
+        return campaign.run(point) if time.monotonic() < end else None
 
     with ThreadPoolExecutor(campaign.worlds) as pool:
         for result in pool.map(run, chosen):

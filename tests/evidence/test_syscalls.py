@@ -4,9 +4,11 @@ import shutil
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from evidence import syscalls
 from evidence.judge import Verdict
 from evidence.results import Result, append_result, read_results, summary
 from evidence.syscalls import Campaign, go_through
@@ -61,6 +63,36 @@ def test_a_campaign_goes_on_with_what_its_file_lacks(tmp_path: Path) -> None:
         "rescues: 2 a",
         "rescues never needed: b",
     ]
+
+
+class DyingWorld:
+    """A service that is dead before strace has written it down."""
+
+    folder = Path()
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.said: list[str] = []
+        self._asked = 0
+        monkeypatch.setattr(syscalls, "is_settled", lambda _: self.said[-1:] == ["restarted"])
+
+    def has_hit(self) -> bool:
+        self._asked += 1
+        return self._asked > 1
+
+    def is_dead(self) -> bool:
+        return "restarted" not in self.said
+
+    def is_connected(self) -> bool:
+        return True
+
+    def restart(self) -> None:
+        self.said.append("restarted")
+
+
+def test_nothing_is_started_again_before_the_fault_has_been_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    world: Any = DyingWorld(monkeypatch)
+    assert syscalls.settle(world, world, lambda *_: world.said.append("hit")) == 1
+    assert world.said == ["hit", "restarted"]
 
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="no strace")
