@@ -244,9 +244,9 @@ class DownloadLinkStore(Protocol):
         """
 
     async def resume_download(self, download: Download, *, since: datetime, max_resumes: int) -> str:
-        """Count a resume of the newest download with the same link, address and agent. Returns its id.
+        """Count a resume of the newest download that can be resumed. Returns its id.
 
-        Returns "", without a change, unless that download
+        Returns "", without a change, unless there is one with the same link, address and agent that
 
         - started at `since` or later,
         - is unfinished, and
@@ -334,7 +334,8 @@ class RetentionStore(Protocol):
     async def delete_runs(self, run_ids: Collection[str]) -> None:
         """Delete runs with their jobs, reports, links, downloads and tasks. The runs are deleted last.
 
-        The assets of the tasks and the files of the reports are not deleted.
+        - The assets of the tasks and the files of the reports are not deleted.
+        - The last run of a schedule must stay: stores differ in the `ordinal` of the next one without it.
         """
 
     async def purge_jobs(self, before: datetime, *, limit: int) -> int:

@@ -1,0 +1,95 @@
+"""Ground of the state machines: two bots on one store, a clock that a machine turns, and a model as a dict.
+
+All examples of a test share one store. Each has names and a month of its own, so that none meets another.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from itertools import count
+from typing import Any, TypeVar
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+from bot.wiring.stores import StoreSet
+from tests.factories import NOW
+from tests.fakes import FakeClock
+
+Result = TypeVar("Result")
+
+FULL = os.environ.get("CAMPAIGN") == "full"
+MONTH = timedelta(days=30)
+ANSWER_SECONDS = 60.0
+SAMPLE = settings(
+    derandomize=True,
+    max_examples=15,
+    stateful_step_count=20,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+    report_multiple_bugs=False,
+)
+WHOLE = settings(SAMPLE, derandomize=False, max_examples=100, stateful_step_count=50, print_blob=True)
+
+BOTS = st.integers(0, 1)
+SECONDS = st.integers(-5, 60).map(lambda number: timedelta(seconds=number))
+SPANS = st.sampled_from([1, 10, 60, 600]).map(lambda number: timedelta(seconds=number))
+LIMITS = st.integers(1, 4)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """A store as two bots see it, and the loop in which both run."""
+
+    bots: tuple[StoreSet, StoreSet]
+    loop: asyncio.AbstractEventLoop
+    examples: Iterator[int] = field(default_factory=count)
+
+    def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
+        """Run a coroutine in the loop of the bots, from the thread of the machine."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(ANSWER_SECONDS)
+
+
+class Machine(RuleBasedStateMachine):
+    """A machine with a clock that only goes on, by a millisecond at each look."""
+
+    def __init__(self, ground: Ground) -> None:
+        super().__init__()
+        number = next(ground.examples)
+        self.ground = ground
+        self.tag = f"m{number}"
+        self.start = NOW + number * MONTH
+        self.clock = FakeClock(self.start)
+
+    def now(self) -> Any:
+        """Return the time, which is later than the last one."""
+        self.clock.turn(seconds=0.001)
+        return self.clock()
+
+    def named(self, kind: str, number: int) -> str:
+        """Return an id of this example."""
+        return f"{self.tag}:{kind}{number}"
+
+    def bot(self, number: int) -> StoreSet:
+        return self.ground.bots[number]
+
+    def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
+        return self.ground.run(coroutine)
+
+    @rule(span=st.sampled_from([1, 11, 90]))
+    def time_passes(self, span: int) -> None:
+        self.clock.turn(seconds=span)
+
+
+async def run_machine(
+    machine: Callable[[Ground], RuleBasedStateMachine], ground: Ground, *, slow: bool
+) -> None:
+    """Run a machine in a thread, beside the loop of the store. The sample of a slow store is smaller."""
+    sample = settings(SAMPLE, max_examples=6) if slow else SAMPLE
+    factory: Any = partial(machine, ground)  # typed as a class, and called as a function
+    await asyncio.to_thread(run_state_machine_as_test, factory, settings=WHOLE if FULL else sample)
