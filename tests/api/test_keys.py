@@ -25,10 +25,11 @@ def test_a_key_reaches_the_slugs_of_its_patterns(slug: str, *, reaches: bool) ->
     assert found.reaches(slug) is reaches
 
 
-@pytest.mark.parametrize("kind", KeyKind)
-def test_new_keys_are_long_and_differ(kind: KeyKind) -> None:
+@pytest.mark.parametrize(("kind", "prefix"), [(KeyKind.PING, "drp_"), (KeyKind.TOKEN, "drt_")])
+def test_new_keys_tell_their_kind_are_long_and_differ(kind: KeyKind, prefix: str) -> None:
     keys = {new_key(kind) for _ in range(3)}
     assert len(keys) == 3
+    assert {key[:4] for key in keys} == {prefix}
     assert min(map(len, keys)) > 40
 
 

@@ -2,11 +2,23 @@
 
 import random
 import string
+from datetime import timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.reports.link_tokens import MAX_TOKEN_CHARACTERS, generate_key, read_token, sign_token
+from bot.reports.link_tokens import (
+    KEY_BYTES,
+    MAX_TOKEN_CHARACTERS,
+    LinkPolicy,
+    generate_key,
+    new_link,
+    read_token,
+    rejection_reason,
+    sign_token,
+)
+from tests.factories import NOW, make_link, make_report
 
 KEY = "k" * 64
 LETTERS = string.ascii_letters + string.digits + "-_."
@@ -18,7 +30,46 @@ def test_a_token_names_its_link() -> None:
 
 
 def test_keys_are_never_the_same() -> None:
-    assert len({generate_key() for _ in range(100)}) == 100
+    keys = {generate_key() for _ in range(100)}
+    assert len(keys) == 100
+    assert {len(bytes.fromhex(key)) for key in keys} == {KEY_BYTES}
+
+
+def test_a_token_is_the_same_in_every_version() -> None:
+    """People have links in their chats when a bot is upgraded."""
+    assert sign_token("labc", KEY) == "labc.mWc211sz1K7k7-LIycvfqqspKSYCWSdDFMlr0yvyRyI"
+
+
+def test_an_id_of_a_link_is_the_same_in_every_version() -> None:
+    link = new_link(make_report(), "job1", LinkPolicy(), NOW)
+    assert link.id == "lzrwyyqzxueupdd54ant4"
+    assert new_link(make_report(), "job1", LinkPolicy(), NOW, number=1).id != link.id
+
+
+def test_the_longest_token_is_read() -> None:
+    length = MAX_TOKEN_CHARACTERS - len(sign_token("", KEY))
+    assert read_token(sign_token("l" * length, KEY), KEY) == "l" * length
+    assert read_token(sign_token("l" * (length + 1), KEY), KEY) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, ""),
+        ({"downloads": 2}, ""),
+        ({"downloads": 3}, "exhausted"),
+        ({"downloads": 4}, "exhausted"),
+        ({"expires_at": NOW}, "expired"),
+        ({"expires_at": NOW + timedelta(microseconds=1)}, ""),
+        ({"revoked_at": NOW, "expires_at": NOW}, "revoked"),
+    ],
+)
+def test_a_link_is_rejected_for_one_reason(changes: dict[str, object], reason: str) -> None:
+    assert rejection_reason(make_link(**changes), NOW) == reason
+
+
+def test_no_link_is_unknown() -> None:
+    assert rejection_reason(None, NOW) == "unknown"
 
 
 def test_thousands_of_altered_tokens_are_refused() -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from bot.reports.downloads import MAX_AGENT_CHARACTERS, RESUME_WINDOW, DownloadLog, HttpClient
-from bot.reports.link_tokens import LinkPolicy, rejection_reason
+from bot.reports.link_tokens import LinkPolicy, read_token, rejection_reason
 from bot.reports.links import InvalidLinkError, ReportLinks
 from bot.stores.sqlite.links import SqliteLinks
 from bot.stores.sqlite.store import SqliteStore
@@ -88,17 +88,46 @@ async def test_two_bots_know_each_others_links(store: SqliteStore, clock: FakeCl
     assert (await two.find(token(await url(one)))).idempotency_key == "job1"
 
 
+async def test_links_are_signed_with_a_key_of_the_store(links: ReportLinks, store: SqliteStore) -> None:
+    await SqliteLinks(store).signing_key("the first one")
+    issued = token(await url(links))
+    assert read_token(issued, "the first one") is not None
+    assert read_token(issued, "") is None
+
+
+async def test_a_link_tells_why_it_is_invalid(links: ReportLinks, clock: FakeClock) -> None:
+    link = await links.find(token(await url(links)))
+    assert links.rejection_reason(link) == ""
+    clock.turn(seconds=3600)
+    assert links.rejection_reason(link) == "expired"
+
+
+async def test_the_link_of_a_cause_is_found_among_many(
+    links: ReportLinks, store: SqliteStore, clock: FakeClock
+) -> None:
+    """The default of a search is 100, and a report in a busy group has more links than that."""
+    first = await url(links)
+    for number in range(101):
+        later = clock() + timedelta(seconds=number + 1)
+        await SqliteLinks(store).add_link(
+            make_link(id=f"l{number}", made_at=later, expires_at=later, revoked_at=later)
+        )
+    clock.turn(seconds=200)
+    assert await url(links) == first
+    assert await links.has_valid_link(REPORT.run_id)
+
+
 async def test_a_key_of_the_settings_wins(store: SqliteStore, clock: FakeClock) -> None:
     own = ReportLinks(SqliteLinks(store), TERMS, clock=clock, key="a key of the settings")
     other = ReportLinks(SqliteLinks(store), TERMS, clock=clock)
-    with pytest.raises(InvalidLinkError, match="forged"):
+    with pytest.raises(InvalidLinkError, match=r": forged$"):
         await other.find(token(await url(own)))
 
 
 async def test_a_link_that_the_store_does_not_know_is_invalid(links: ReportLinks, store: SqliteStore) -> None:
     first = await url(links)
     await store.rows("delete from links")
-    with pytest.raises(InvalidLinkError, match="unknown"):
+    with pytest.raises(InvalidLinkError, match=r": unknown$"):
         await links.find(token(first))
 
 
