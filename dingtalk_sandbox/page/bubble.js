@@ -27,8 +27,8 @@ function text(message) {
 
 function notice(message, acts) {
   const body = message.downloadUrl ? file(message) : [rich(message, acts)];
-  return [h("div", { class: "notice-head" }, icon("work"), h("span", {}, robotName())),
-    message.content?.statusBar?.text && h("p", { class: "tips", data: { testid: "status-bar" } }, message.content.statusBar.text),
+  return [h("div", { class: "notice-head" }, icon("work"), h("span", {}, robotName()),
+    message.content?.statusBar?.text && h("span", { class: "tag", data: { testid: "status-bar" } }, message.content.statusBar.text)),
     titleOf(message) && h("h3", { class: "card-title plain" }, titleOf(message)), ...body, ...linkButtons(message, acts)];
 }
 
@@ -105,8 +105,8 @@ function meta(message, sender) {
     isRobot(message) && h("span", { class: "tag" }, t("robot")),
     person(sender.id)?.role === "outsider" && h("span", { class: "tag outside" }, t("role.outsider")),
     person(sender.id)?.title && h("span", { class: "tag" }, person(sender.id).title),
-    message.content?.pinned && h("span", { class: "tag" }, t("pinned")),
-    message.content?.msgtype === "ding" && h("span", { class: "tag" }, "DING"),
+    message.content?.pinned && h("span", { class: "tag", data: { testid: "pinned" } }, t("pinned")),
+    message.content?.msgtype === "ding" && h("span", { class: "tag", data: { testid: "ding" } }, "DING"),
     message.content?.silent && h("span", { class: "tag", title: t("inspector.silent"), data: { testid: "silent" } }, t("silent")),
     h("time", { datetime: new Date(message.at).toISOString(), title: fullTime(message.at) }, clockTime(message.at)));
 }

@@ -4,7 +4,9 @@ import ast
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from dingtalk_sandbox.coverage.__main__ import main
 from dingtalk_sandbox.coverage.page import render
 from dingtalk_sandbox.coverage.table import (
     Client,
@@ -56,6 +58,14 @@ def test_a_stub_of_a_scene_shows_as_one() -> None:
     shown = families([upload], [], ["POST /v1.0/im/chat/scenegroup/disband", upload.name])
     status = {one.page: one.status for family in shown for one in family.endpoints}
     assert (status["0748"], status["0646"], status["0747"]) == (Status.STUB, Status.EMULATED, Status.MISSING)
+
+
+def test_the_stubs_of_a_scene_file_are_printed(tmp_path: Path) -> None:
+    scene = tmp_path / "scene.yaml"
+    scene.write_text("stubs: [{path: /v1.0/todo/tasks}]", encoding="utf-8")
+    docs = str(HERE.parents[1] / "docs")
+    done = CliRunner().invoke(main, ["--docs", docs, "--scene", str(scene)])
+    assert done.output == (Path(docs) / "sandbox-coverage.md").read_text(encoding="utf-8")  # not documented
 
 
 def test_the_page_counts_what_is_emulated() -> None:

@@ -8,7 +8,7 @@ from playwright.async_api import Page, Route, expect
 
 from tests.browser import IN_BROWSER, browser, page
 from tests.dingtalk_sandbox.page_driver import bot, chat, inspector, last
-from tests.dingtalk_sandbox.tiny_bot import AI, RERUN, TinyBot
+from tests.dingtalk_sandbox.tiny_bot import AI, APP, RERUN, TinyBot
 
 __all__ = ["bot", "browser", "chat", "page"]  # fixtures
 
@@ -181,3 +181,22 @@ async def test_a_heading_of_many_marks_freezes_no_page(chat: Page, bot: TinyBot)
     async with asyncio.timeout(15):
         await bot.send("sampleMarkdown", title="标题", text=f"{hostile}\n\n## 小结 ##  ")
         await expect(last(chat, "markdown").locator(".md-h2")).to_have_text("小结")
+
+
+async def test_dings_and_status_bars_are_marked(chat: Page, bot: TinyBot) -> None:
+    ding = {
+        "robotCode": APP["clientId"],
+        "remindType": 1,
+        "receiverUserIdList": ["manager01"],
+        "content": "x",
+    }
+    await bot.call("POST", "/v1.0/robot/ding/send", ding)
+    await chat.locator('[data-testid=conversation][data-id="cidSandboxOto-manager01=="]').click()
+    await expect(last(chat, "text").get_by_test_id("ding")).to_have_text("DING")
+    head, status = {"bgcolor": "FFBBBBBB", "text": "h"}, {"status_value": "进行中"}
+    oa = {"message_url": "https://a.cn", "head": head, "body": {"title": "t"}, "status_bar": status}
+    notice = {"agent_id": 3001, "userid_list": "manager01", "msg": {"msgtype": "oa", "oa": oa}}
+    url = f"/topapi/message/corpconversation/asyncsend_v2?access_token={bot.token}"
+    await bot.call("POST", url, notice)
+    await chat.locator('[data-testid=conversation][data-id="work-manager01"]').click()
+    await expect(last(chat, "work_notice").get_by_test_id("status-bar")).to_have_text("进行中")

@@ -63,6 +63,14 @@ async def test_an_empty_content_moves_a_card_to_typing(ai_card: Client) -> None:
     assert (await shown(ai_card)) == {"msgTitle": "t", "msgContent": "", "flowStatus": "2"}
 
 
+async def test_an_ai_card_without_a_text_is_being_processed(client: Client) -> None:
+    for track, values in (("a", {}), ("b", {"msgContent": "x"}), ("c", {"flowStatus": "3"})):
+        body = card(cardTemplateId=AI, outTrackId=track, cardData=variables(**values))
+        await client.api(BOTH, body)
+    status = [message["variables"].get("flowStatus") for message in await client.messages()]
+    assert status == ["1", None, "3"]
+
+
 @pytest.mark.parametrize(("flags", "status"), [({"isFinalize": True}, "3"), ({"isError": True}, "5")])
 async def test_the_last_frame_ends_an_ai_card(ai_card: Client, flags: dict[str, bool], status: str) -> None:
     await stream(ai_card)

@@ -12,6 +12,7 @@ from dingtalk_sandbox.validation.dynamic_data import parse_dynamic_data
 
 log = logging.getLogger(__name__)
 SCOPE = "Card.Instance.Write"
+PROCESSING = "1"  # the state of an AI card before text is streamed into it
 
 
 def create(state: SandboxState, call: Call) -> Json:
@@ -59,6 +60,7 @@ def _create(state: SandboxState, call: Call) -> Card:
         route=str(body.get("callbackRouteKey") or ""),
         data_sources=parse_dynamic_data(body.get("openDynamicDataConfig")),
     )
+    _begin_processing(state, card)
     _log_not_emulated(body)
     _warn_of_callbacks(state, call, card)
     warn_of_data(state, call, template, creates=True)
@@ -100,6 +102,13 @@ def _private_data(
             raise api_error("param.userIdNotExist", user)
         found[person.id] = {k: v for k, v in values.items() if marked is None or k in marked}
     return found
+
+
+def _begin_processing(state: SandboxState, card: Card) -> None:
+    """Put a new AI card without a state and without a text into 处理中 (card "01/0002")."""
+    template = state.scenario.template(card.template)
+    if template and template.flow and not any(card.public.get(name) for name in template.markdown):
+        card.public.setdefault(template.flow, PROCESSING)
 
 
 def _warn_of_callbacks(state: SandboxState, call: Call, card: Card) -> None:
