@@ -12,9 +12,11 @@ import yaml
 from dingtalk_sandbox.api.pipeline import Endpoint
 
 HERE = Path(__file__).parent
-RULE = re.compile(r"^\| (?P<rule>.+) \| (?P<source>[^|]+) \| (?P<test>test_\w+\.py::\w+) \|$", re.MULTILINE)
+RULE = re.compile(
+    r"^\| .{1,1000} \| (?P<source>[^|\n]{1,300}) \| (?P<test>test_\w{1,100}\.py::\w{1,200}) \|$", re.MULTILINE
+)
 PAGE = re.compile(r"(?<![\w/-])(?:\d{4}|CLI/\d{4}|\[(?:proto|robot_1_0)\])(?!\d)")
-PATH_PARAMETER = re.compile(r"\{\w+\}")
+PATH_PARAMETER = re.compile(r"\{\w{1,40}\}")
 
 
 class Status(StrEnum):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 PARAMETER = re.compile(r"\{(\w+)\}")
-VALUE = re.compile(r"\{\{\s*([\w.]{1,200})\s*\}\}")
+VALUE = re.compile(r"\{\{ {0,9}([\w.]{1,200}) {0,9}\}\}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,9 +26,9 @@ class Stub:
         """Return the parts of a path by name, or None if the stub is not for this call."""
         if method != self.method:
             return None
-        pieces = PARAMETER.split(self.path)
+        pieces = enumerate(PARAMETER.split(self.path))
         pattern = "".join(
-            f"(?P<{piece}>[^/]+)" if index % 2 else re.escape(piece) for index, piece in enumerate(pieces)
+            f"(?P<{piece}>[^/]{{1,500}})" if index % 2 else re.escape(piece) for index, piece in pieces
         )
         found = re.fullmatch(pattern, path)
         return found.groupdict() if found else None
