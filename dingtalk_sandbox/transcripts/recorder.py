@@ -3,7 +3,7 @@
 import copy
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from dingtalk_sandbox.conversations import Message
@@ -58,9 +58,7 @@ def copy_card(card: Card) -> Card:
 
 def copy_message(message: Message) -> Message:
     """Copy a message. Exchanges are shared: only the response of the latest is added later."""
-    return replace(
-        message,
-        updates=list(message.updates),
-        emotions=list(message.emotions),
-        read_by=dict(message.read_by),
-    )
+    copied = copy.copy(message)
+    copied.updates, copied.emotions = list(message.updates), list(message.emotions)
+    copied.read_by = dict(message.read_by)
+    return copied
