@@ -47,8 +47,6 @@ REVIEWED = {
     "bot/config/reports.py": (1, SETTINGS_ONLY),
     "bot/config/reference.py": (1, OWN_OUTPUT),
     "dingtalk_sandbox/validation/media.py": (1, SEPARATED),
-    "dingtalk_sandbox/coverage/table.py": (1, "reads docs/fidelity.md"),
-    "dingtalk_sandbox/scene/stubs.py": (1, SEPARATED),
 }
 
 

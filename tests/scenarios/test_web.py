@@ -42,4 +42,4 @@ async def test_a_port_that_is_taken_stops_it_with_one_line(
     assert service.process is not None
     assert await service.process.wait() == 2
     last = service.log.read_text(encoding="utf-8").splitlines()[-1]
-    assert last.startswith(f"web.port: 127.0.0.1:{sandbox.port} cannot be served")
+    assert last.startswith(f"web.port：127.0.0.1:{sandbox.port} 用不了：")

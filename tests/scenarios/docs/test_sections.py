@@ -35,7 +35,11 @@ RUN_ELSEWHERE = {
     ("docs/backup.md", "Back up"): "tests/test_docs_commands.py",
     ("docs/backup.md", "Restore"): "tests/test_docs_commands.py",
     ("docs/evidence.md", "Killed at system calls"): "tests/evidence/test_syscalls.py",
+    ("docs/evidence.md", "The worker killed at system calls"): "tests/evidence/test_syscalls.py",
     ("docs/evidence.md", "Power cuts"): "tests/evidence/test_powercuts.py",
+    ("docs/evidence.md", "A simulated year"): "tests/evidence/test_year.py",
+    ("docs/evidence.md", "State machines"): "tests/contract/test_state_machines.py",
+    ("docs/evidence.md", "Mutants"): "tests/evidence/test_mutation.py",
     ("docs/sandbox.md", "The sandbox: a fake DingTalk server"): "tests/dingtalk_sandbox/test_command_line.py",
     ("docs/workers.md", "Celery workers"): "tests/scenarios/test_workers.py",
 }

@@ -7,6 +7,7 @@ without it, because it puts a script into the page.
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ pytestmark = IN_BROWSER
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'\u202e{{7*7}} " + "很长的名字" * 12 + "W" * 60
 WHO = Person(id="user01", name="<b>李雷</b>" + "长" * 40)
+VISITS = count()  # a link that was used once logs nobody in again
 WIDTHS = (360, 1280)
 PAGES = ("overview", "run", "assets", "schedule", "deliveries", "quota", "audit")
 
@@ -101,7 +103,7 @@ async def visit(browser: Browser, site: Site, **options: Any) -> AsyncIterator[P
     page.on("console", lambda said: trouble.append(said.text) if said.type == "error" else None)
     page.on("dialog", lambda dialog: trouble.append(dialog.message))
     page.on("request", lambda asked: None if asked.url.startswith(site.url) else trouble.append(asked.url))
-    await page.goto(await site.login_url(f"test:{id(page)}"))
+    await page.goto(await site.login_url(f"test:{next(VISITS)}"))
     await page.locator("main button").click()
     await expect(page).to_have_url(f"{site.url}/status")
     yield page
