@@ -1,4 +1,4 @@
-"""What the command line prints, in the language of its reader."""
+"""Print on the command line in the language of its reader."""
 
 import os
 import re

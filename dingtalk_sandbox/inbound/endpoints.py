@@ -1,4 +1,4 @@
-"""What a bot may do with a message from a person: download its files ("0719"), react to it.
+"""Handle messages from people for bots: download their files ("0719"), react to them.
 
 Reactions are not in DingTalk's documentation. Their fields and responses are those of its SDK
 (`RobotReplyEmotionRequest`), and error codes are those of its neighbors (ours).

@@ -1,4 +1,4 @@
-"""What a person sends, as the control API takes it: text, files, and the message that is quoted."""
+"""Read what a person sends from the control API: text, files, and the message that is quoted."""
 
 import base64
 import binascii

@@ -16,7 +16,7 @@ class Body(BaseModel):
 
 
 class SayBody(Body):
-    """What a person sends. `content` is Base64; of `richText`, a list of pictures, too."""
+    """A message of a person. `content` is Base64; of `richText`, a list of pictures, too."""
 
     conversation: str
     user: str

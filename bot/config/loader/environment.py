@@ -33,7 +33,7 @@ class _Variables(EnvSettingsSource):
 
 @dataclass(frozen=True, kw_only=True)
 class Overrides:
-    """What variables and secret files give. A variable wins over a file of the same name.
+    """The settings from variables and secret files. A variable wins over a file of the same name.
 
     - `tree`: the settings, with names in lower case.
     - `origins`: where each comes from, by the name of its variable in capitals.

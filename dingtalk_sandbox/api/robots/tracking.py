@@ -1,4 +1,4 @@
-"""What becomes of a robot's messages: recall ("0723" to "0725") and read status ("0720" to "0722")."""
+"""Recall messages of a robot ("0723" to "0725") and tell who has read them ("0720" to "0722")."""
 
 from collections.abc import Callable
 from datetime import timedelta
