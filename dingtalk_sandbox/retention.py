@@ -46,3 +46,16 @@ def drop_oldest(mapping: MutableMapping[Any, Any], limit: int) -> None:
     """Remove the entries that were added first, until `limit` remain."""
     while len(mapping) > limit:
         del mapping[next(iter(mapping))]
+
+
+def drop_undelivered_cards(state: SandboxState) -> None:
+    """Remove the oldest cards that were delivered nowhere, if there are more than `keep_messages`.
+
+    It looks through all cards only when there are twice as many as that.
+    """
+    limit = state.settings.keep_messages
+    if not limit or len(state.cards) <= 2 * limit:
+        return
+    undelivered = [id_ for id_, card in state.cards.items() if not card.carriers]
+    for id_ in undelivered[:-limit]:
+        del state.cards[id_]

@@ -63,6 +63,15 @@ async def test_a_card_goes_with_its_last_message(few: Client) -> None:
     assert (await few.api(BOTH, card())).status == 200
 
 
+async def test_cards_that_are_never_delivered_are_bounded(few: Client, sandbox: Sandbox) -> None:
+    await few.api(BOTH, card())
+    for number in range(20):
+        created = await few.api(CREATE, card(outTrackId=f"draft-{number}"))
+        assert created.status == 200
+    assert len(sandbox.state.cards) <= 6
+    assert {"run-1", "draft-19"} <= sandbox.state.cards.keys()
+
+
 async def test_a_dropped_message_is_not_pushed_again(few: Client) -> None:
     async with few.listen() as bot:
         said = await few.say("@DingRun first")

@@ -6,6 +6,7 @@ from dingtalk_sandbox.api.cards.data_warnings import warn_of_data
 from dingtalk_sandbox.api.cards.delivery import deliver_to_spaces
 from dingtalk_sandbox.api.pipeline import Call, Endpoint
 from dingtalk_sandbox.errors import Json, api_error
+from dingtalk_sandbox.retention import drop_undelivered_cards
 from dingtalk_sandbox.state import Card, SandboxState
 from dingtalk_sandbox.validation import cards as rules
 from dingtalk_sandbox.validation.dynamic_data import parse_dynamic_data
@@ -69,6 +70,7 @@ def _create(state: SandboxState, call: Call) -> Card:
             return old
         raise api_error("param.cardAlreadyExist")
     state.cards[id_] = card
+    drop_undelivered_cards(state)
     return card
 
 
