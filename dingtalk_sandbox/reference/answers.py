@@ -79,10 +79,12 @@ class CountersAnswer(Answer):
 
 
 class CallAnswer(Answer):
+    """A call, or an event that was pushed: it has no status, and no response before its ack."""
+
     endpoint: str
     request: Any
-    response: Any
-    status: int
+    response: Any = None
+    status: int | None = None
     at: str
 
 

@@ -9,11 +9,13 @@ import schemathesis
 from dingtalk_sandbox import Sandbox
 from dingtalk_sandbox.control.routes import Control
 from dingtalk_sandbox.control.templates import Templates
+from dingtalk_sandbox.reference.answers import CallsAnswer
 from dingtalk_sandbox.reference.document import build_document
 from dingtalk_sandbox.reference.operations import OPERATIONS, Operation
 from dingtalk_sandbox.transcripts.routes import TranscriptRoutes
 from tests.dingtalk_sandbox.harness import BOTH, Client, card
 from tests.dingtalk_sandbox.template_builder import component, export, text
+from tests.dingtalk_sandbox.test_event_push import EVENTS
 from tests.dingtalk_sandbox.test_registration import begin
 
 
@@ -52,6 +54,14 @@ async def test_an_example_is_taken_and_answered_as_described(client: Client, ope
     operation.answer.model_validate(answer.body)
     if operation.body:
         operation.body.model_validate_json(json.dumps(body))
+
+
+async def test_a_call_without_an_answer_is_listed_as_described(client: Client) -> None:
+    async with client.listen(subscriptions=EVENTS):
+        await client.control("event", {"eventType": "user_add_org"})
+        listed = (await client.call("GET", "/_sandbox/calls", params={"endpoint": "EVENT"})).body
+    assert len(listed) == 1
+    CallsAnswer.model_validate(listed)
 
 
 async def test_a_wrong_body_is_answered_with_its_fields_and_what_is_wrong(client: Client) -> None:
