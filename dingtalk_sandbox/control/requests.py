@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, RootModel, ValidationError
 
 from dingtalk_sandbox.errors import UsageError
 from dingtalk_sandbox.redaction import is_too_deep
@@ -34,7 +34,8 @@ async def read_model(request: web.Request, model: type[B]) -> B:
         first = invalid.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))
         told = f"{place}: {first['msg']}" if place else first["msg"]
-        raise UsageError(f"expected {{{', '.join(model.model_fields)}}}; {told}") from None
+        fields = "" if issubclass(model, RootModel) else f"expected {{{', '.join(model.model_fields)}}}; "
+        raise UsageError(fields + told) from None
 
 
 def with_usage_errors(handler: Handler) -> Handler:

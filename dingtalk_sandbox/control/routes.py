@@ -105,8 +105,9 @@ class Control:
         return await self._reset()
 
     async def expect(self, request: web.Request) -> web.Response:
-        """Wait for messages: `{conversation, kind?, contains?, count?, within?}`."""
-        return await self._scripting.expect(await read_body(request), f"{request.scheme}://{request.host}")
+        """Wait for messages."""
+        wanted = await read_model(request, bodies.ExpectBody)
+        return await self._scripting.expect(wanted, f"{request.scheme}://{request.host}")
 
     async def scenario(self, _: web.Request) -> web.Response:
         return web.json_response(views.serialize_scenario(self._state, self._hub))
@@ -187,9 +188,9 @@ class Control:
         return web.json_response({"now": self._state.clock.now().isoformat()})
 
     async def reset(self, request: web.Request) -> web.Response:
-        """Restore the initial state. `{"hard": true}` also drops tokens and connections."""
-        body = await read_body(request)
-        return await self._reset(hard=isinstance(body, dict) and bool(body.get("hard")))
+        """Restore the initial state."""
+        given = await read_model(request, bodies.ResetBody)
+        return await self._reset(hard=given.hard)
 
     async def _reset(self, *, hard: bool = False) -> web.Response:
         self._state.reset()
@@ -221,12 +222,14 @@ class Control:
         return list_registrations(self._state)
 
     async def registration(self, request: web.Request) -> web.Response:
-        """`{user_code, action: confirm or refuse, …}`: decide on an app that a bot wants to create."""
-        return web.json_response(decide_registration(self._state, await read_body(request)))
+        """Decide on an app that a bot wants to create."""
+        given = await read_model(request, bodies.RegistrationBody)
+        return web.json_response(decide_registration(self._state, given.root))
 
     async def robots(self, request: web.Request) -> web.Response:
-        """`{group, robot, action: add or remove}`: change the robots of a group."""
-        return web.json_response(change_robots(self._state, await read_body(request)))
+        """Change the robots of a group."""
+        given = await read_model(request, bodies.RobotsBody)
+        return web.json_response(change_robots(self._state, given))
 
     async def stream(self, request: web.Request) -> web.Response:
         """Disconnect, drop, mute, unmute or ping one or all connections."""

@@ -59,10 +59,12 @@ class ReadBody(MessageBody):
 
 
 class ExpectBody(Body):
+    model_config = ConfigDict(extra="forbid")
+
     conversation: str
     kind: str = ""
-    contains: str = ""
-    robot: bool | None = None
+    contains: Annotated[str, Field(description="part of the text that it shows")] = ""
+    robot: Annotated[bool | None, Field(description="whether a robot sent it; none: either")] = None
     count: int = 1
     within: Annotated[float, Field(ge=0, le=600, description="seconds")] = 5
 
@@ -121,7 +123,7 @@ class RefuseBody(Body):
     reason: str = ""
 
 
-class RegistrationBody(RootModel[ConfirmBody | RefuseBody]):
+class RegistrationBody(RootModel[Annotated[ConfirmBody | RefuseBody, Field(discriminator="action")]]):
     """The decision about an app that a bot wants to create."""
 
 

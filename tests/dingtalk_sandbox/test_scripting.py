@@ -31,6 +31,12 @@ async def test_what_is_there_is_answered_at_once(client: Client) -> None:
     assert (answer.status, len(answer.body["messages"])) == (200, 1)
 
 
+@pytest.mark.parametrize(("robot", "status"), [(None, 200), (True, 200), (False, 408)])
+async def test_who_sent_it_matters_if_it_is_asked(client: Client, robot: bool | None, status: int) -> None:
+    await client.webhook(SAY_HI)
+    assert (await expect(client, robot=robot, within=0)).status == status
+
+
 async def test_what_comes_later_is_waited_for(client: Client) -> None:
     waiting = asyncio.create_task(expect(client, kind="card", contains="Nightly", within=10))
     await client.webhook(SAY_HI)
@@ -68,6 +74,7 @@ async def test_what_does_not_come_is_told_with_what_is_there(client: Client) -> 
     [
         {"kind": 5},
         {"count": "x"},
+        {"count": True},
         {"robot": 1},
         {"within": -1},
         {"within": 9e9},

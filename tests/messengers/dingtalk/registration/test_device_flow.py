@@ -18,6 +18,7 @@ from bot.messengers.dingtalk.registration.device_flow import (
 )
 from dingtalk_sandbox import Sandbox
 from dingtalk_sandbox.control.onboarding import decide_registration
+from dingtalk_sandbox.reference.bodies import RegistrationBody
 
 
 @pytest.fixture
@@ -42,7 +43,8 @@ def decide_at(sandbox: Sandbox, registration: Registration, nap: int, **decision
     async def sleep(seconds: float) -> None:
         naps.append(seconds)
         if len(naps) == nap:
-            decide_registration(sandbox.state, {"user_code": registration.user_code, **decision})
+            given = {"user_code": registration.user_code, **decision}
+            decide_registration(sandbox.state, RegistrationBody.model_validate(given).root)
 
     return sleep
 
