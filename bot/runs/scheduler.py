@@ -43,8 +43,8 @@ class SchedulePolicy:
     misfire_grace: timedelta = timedelta(seconds=60)  # a run that is later than this is a misfire
 
 
-def seconds_to_tick(now: datetime) -> float:
-    """Return the time to the next tick."""
+def seconds_to_interval(now: datetime) -> float:
+    """Return the time to the next whole multiple of `TICK_SECONDS`."""
     return TICK_SECONDS - now.timestamp() % TICK_SECONDS
 
 
@@ -76,23 +76,32 @@ class Scheduler:
         self._runs = runs
         self._policy = policy
         self._checkpoints: dict[str, datetime] = {}  # a cache of the store
+        self._once: list[datetime] = []  # the times to come of schedules that fire once
         self._checked: dict[str, datetime] = {}  # the minute in which nothing is due any more, by cron line
 
     async def run(self, clock: Clock) -> None:
-        """Tick every few seconds, and as each minute begins, until cancelled."""
+        """Tick every few seconds, as each minute begins and at each time to fire once, until cancelled."""
         while True:
             with loop_step("scheduler"):
                 await self.tick(clock())
-            await asyncio.sleep(seconds_to_tick(clock()))
+            await asyncio.sleep(self.seconds_to_tick(clock()))
+
+    def seconds_to_tick(self, now: datetime) -> float:
+        """Return the time to the next tick."""
+        once = ((time - now).total_seconds() for time in self._once if time > now)
+        return min([seconds_to_interval(now), *once])
 
     async def tick(self, now: datetime) -> int:
         """Trigger what is due on engines without a scheduler of their own. Returns the number of runs."""
         fired = 0
+        self._once.clear()
         for name, engine in self._engine.parts.items():
             if engine.has_own_scheduler or name == EXTERNAL:  # schedules of other systems have no times here
                 continue
             with loop_step("scheduler"):
-                fired += await self._fire_due(await engine.schedules(), now)
+                schedules = await engine.schedules()
+                self._once += [each.at for each in schedules if each.at and each.at > now]
+                fired += await self._fire_due(schedules, now)
         return fired
 
     async def _fire_due(self, schedules: Sequence[Schedule], now: datetime) -> int:

@@ -18,7 +18,7 @@ from bot.runs.scheduler import (
     last_due,
     last_fired_key,
     next_due,
-    seconds_to_tick,
+    seconds_to_interval,
 )
 from bot.telemetry.rescues import Rescue
 from tests.conftest import CoreHarness
@@ -251,7 +251,18 @@ def test_the_misfire_grace_is_a_minute() -> None:
 
 @pytest.mark.parametrize(("second", "wait"), [("00", 5.0), ("03.500", 1.5), ("55", 5.0), ("59.500", 0.5)])
 def test_the_scheduler_looks_as_each_minute_begins(second: str, wait: float) -> None:
-    assert seconds_to_tick(at(f"2026-11-24 03:00:{second}")) == pytest.approx(wait)
+    assert seconds_to_interval(at(f"2026-11-24 03:00:{second}")) == pytest.approx(wait)
+
+
+async def test_a_one_time_schedule_fires_at_its_second(core: CoreHarness) -> None:
+    times = ("03:00:02", "03:00:03.500", "03:00:31")
+    core.engine.known = [daily(id=time, cron="", at=at(f"2026-11-24 {time}")) for time in times]
+    harness = SchedulerHarness(core)
+    waits = []
+    for time in ("03:00:01", "03:00:02", "03:00:03.500"):
+        await harness.tick(f"2026-11-24 {time}")
+        waits.append(harness.scheduler.seconds_to_tick(at(f"2026-11-24 {time}")))
+    assert waits == pytest.approx([1, 1.5, 1.5])
 
 
 async def test_an_unreadable_schedule_does_not_block_the_others(
