@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -42,6 +43,7 @@ from dingtalk_sandbox.scenario import App, CustomRobot, default_scenario
 from dingtalk_sandbox.scene.groups import Group
 from dingtalk_sandbox.state import QuotaKind
 from dingtalk_sandbox.templates.registered import Template
+from tests.cards.test_catalogue import CHINESE
 from tests.scenarios.conftest import settings as service_settings
 
 APP, GROUP, ROBOT = (
@@ -233,6 +235,7 @@ ELSEWHERE = {  # causes without DingTalk, and those that this file or test_check
     "disk_low", "few_descriptors", "time_zone_differs", "timed_out", "no_worker",
     "routes_wrong", "settings_invalid", "secrets_readable", "needs_groups", "wrong_person",
 }  # fmt: skip
+WORD = re.compile("[a-z]{3}")
 IDS = [f"{each.cause}-{number}" for number, each in enumerate(CASES)]
 
 
@@ -252,6 +255,11 @@ async def results_of(case: Case, folder: Path) -> Sequence[NamedResult]:
         return await collect_results(Settings.model_validate(defaults | values | dict(case.values)), request)
 
 
+def detail_in(found: NamedResult, lang: str) -> str:
+    """Return the detail of a result, as `check --json` has it in this language."""
+    return str(json.loads(as_json([found], lang))["checks"][0]["detail"])
+
+
 @pytest.mark.parametrize("case", CASES, ids=IDS)
 async def test_a_cause_is_recognised_and_answered(case: Case, tmp_path: Path) -> None:
     results = await results_of(case, tmp_path)
@@ -262,6 +270,8 @@ async def test_a_cause_is_recognised_and_answered(case: Case, tmp_path: Path) ->
         assert text in lines
     for text in load_topic("cures")[case.cause].values():
         assert (text in lines) is (found.result.status is not CheckStatus.SKIPPED)
+    detail = detail_in(found, "zh-CN")
+    assert not WORD.search(detail) or CHINESE.search(detail), detail
     everything = as_json(results, "en")
     assert load_topic("cures")[case.cause]["en"] in everything
     assert "not-the-secret" not in everything
@@ -463,6 +473,27 @@ async def test_a_check_that_hangs_is_ended_and_stops_no_other() -> None:
         "timed_out",
         CheckResult(detail="sound"),
     )
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        "no result within 30 s",
+        "redis://***@127.0.0.1:6379: no worker is alive; start one: dingrun worker",
+        "notify.routes.weekl: ARL has no schedule of this name or id; did you mean weekly?",
+        "notify.routes: nobody is notified of weekly; name a destination there, or set DINGDING.DEFAULT_CHAT_ID",
+        "DINGDING.CARD_TEMPLATE_ID: the mapping takes title, markdown, got heading",
+        "DINGDING.CARD_TEMPLATE_ID: title takes a name of 1 to 64 bytes, got ''",
+        "notify.operators is empty and there is no default group: nobody hears of troubles",
+        "access names no operator: everybody may only look. Send whoami to the robot, and add the staffId"
+        " that it answers: access: {operators: [staffId]}",
+    ],
+)
+def test_a_detail_is_told_in_the_language_of_the_settings(detail: str) -> None:
+    found = NamedResult(name="x", result=CheckResult(status=CheckStatus.WARN, detail=detail))
+    assert CHINESE.search(detail_in(found, "zh-CN"))
+    assert CHINESE.search(as_lines(found, "zh-CN")[0])
+    assert detail_in(found, "en") == detail
 
 
 def test_in_english_there_is_no_chinese() -> None:

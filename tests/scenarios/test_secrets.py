@@ -242,7 +242,7 @@ async def test_what_is_delivered_has_no_secret(tmp_path: Path, monkeypatch: pyte
 
 
 async def test_a_store_that_does_not_answer_is_named_without_its_password(tmp_path: Path) -> None:
-    values = {"store": {"url": f"mongodb://me:{canary(('store', 'url'))}@127.0.0.1:1/dingrun"}}
+    values = {"lang": "en", "store": {"url": f"mongodb://me:{canary(('store', 'url'))}@127.0.0.1:1/dingrun"}}
     text = await said(Service(write(values, tmp_path), tmp_path / "log", "check"))
     assert "MongoDB does not answer" in text
     assert found_in(text) == []

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bot.cli.check.runner import NamedResult
 from bot.ports import CheckStatus
 from bot.telemetry.redaction import mask_addresses
-from cards.catalogue import load_words
+from cards.catalogue import explain_setting, load_words
 
 SYMBOLS = {CheckStatus.OK: "✓", CheckStatus.WARN: "!", CheckStatus.FAIL: "✗", CheckStatus.SKIPPED: "-"}
 SOURCE = "en"
@@ -41,7 +41,7 @@ def _cause_and_cure(code: str, lang: str) -> tuple[str, str]:
 
 def _detail(detail: str, lang: str) -> str:
     """Return a detail in one line. In English, without the Chinese half of `没有开 / off`."""
-    line = mask_addresses(" ".join(detail.split()))
+    line = mask_addresses(explain_setting(" ".join(detail.split()), lang))
     return CHINESE_HALF.sub(" ", line).strip() if lang == SOURCE else line
 
 

@@ -62,7 +62,7 @@ async def test_a_wrong_key_is_named_and_not_shown(clock: FakeClock, tmp_path: Pa
     assert "not-the-key" not in "".join(lines)
 
 
-@pytest.mark.parametrize(("pinned", "said"), [(True, "1 个计划"), (False, "does not trust the certificate")])
+@pytest.mark.parametrize(("pinned", "said"), [(True, "1 个计划"), (False, "系统不信任 ARL 的证书")])
 async def test_the_certificate_of_arl_s_script_is_trusted_only_through_ca_file(
     clock: FakeClock, tmp_path: Path, *, pinned: bool, said: str
 ) -> None:
@@ -89,7 +89,7 @@ async def test_an_unreachable_arl_is_named_and_the_other_checks_still_run(
         settings = beside_settings(beside, tmp_path)
     assert not await examine(settings, lines.append)
     assert [line_of(lines, check)[0] for check in (API, DATABASE, PUSHES)] == ["✗", "✓", "✗"]
-    assert "ARL does not answer" in line_of(lines, API)
+    assert "ARL 没有响应" in line_of(lines, API)
 
 
 async def test_the_database_of_another_arl_is_found_out(
