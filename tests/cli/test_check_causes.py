@@ -481,7 +481,8 @@ async def test_a_check_that_hangs_is_ended_and_stops_no_other() -> None:
         "no result within 30 s",
         "redis://***@127.0.0.1:6379: no worker is alive; start one: dingrun worker",
         "notify.routes.weekl: ARL has no schedule of this name or id; did you mean weekly?",
-        "notify.routes: nobody is notified of weekly; name a destination there, or set DINGDING.DEFAULT_CHAT_ID",
+        "notify.routes: nobody is notified of daily; name a destination there, or set"
+        " DINGDING.DEFAULT_CHAT_ID",
         "DINGDING.CARD_TEMPLATE_ID: the mapping takes title, markdown, got heading",
         "DINGDING.CARD_TEMPLATE_ID: title takes a name of 1 to 64 bytes, got ''",
         "notify.operators is empty and there is no default group: nobody hears of troubles",
