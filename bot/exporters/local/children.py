@@ -30,7 +30,7 @@ async def start_child() -> Process:
         limit=MAX_RESPONSE_BYTES,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
     )
-    with suppress(ProcessLookupError):  # it has ended already, which its pipes tell
+    with suppress(OSError):  # it has ended already, which its pipes tell, or the machine does not allow it
         own = os.getpriority(os.PRIO_PROCESS, 0)
         os.setpriority(os.PRIO_PROCESS, child.pid, min(own + NICENESS, MAX_NICENESS))
     return child
@@ -60,8 +60,8 @@ class ChildProcesses:
         self._now = now
         self._changing = asyncio.Lock()
         self._spare: Process | None = None
-        self._wanted_until = -RETRY_SECONDS
-        self._blocked_until = -RETRY_SECONDS
+        self._wanted_until = 0.0
+        self._blocked_until = 0.0
 
     async def prepare(self, *, expected: bool) -> None:
         """Start a spare if an export is expected. End it if none was for `KEEP_SECONDS`."""
@@ -78,7 +78,7 @@ class ChildProcesses:
             if self._spare and self._spare.returncode is not None:
                 self._spare, self._blocked_until = None, self._now() + RETRY_SECONDS
             if self._spare is None and self._blocked_until <= self._now() < self._wanted_until:
-                with suppress(OSError):
+                with suppress(OSError, RuntimeError):  # too many processes, or threads, which wait for them
                     self._spare = await self._start()
 
     async def take(self) -> Process:

@@ -5,6 +5,7 @@ import os
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from pathlib import Path
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 
@@ -102,6 +103,20 @@ async def test_a_child_is_nicer_than_its_parent(monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(os, "getpriority", lambda which, pid, own=own: own)
         await end_child(await start_child())
     assert set_to == [5, 15, 19]
+
+
+async def test_a_child_works_where_its_priority_cannot_be_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "setpriority", Mock(side_effect=PermissionError(1, "Operation not permitted")))
+    await end_child(await start_child())
+
+
+@pytest.mark.parametrize("error", [OSError(11, "no processes left"), RuntimeError("can't start new thread")])
+async def test_a_spare_that_cannot_be_started_is_done_without(spares: Spares, error: Exception) -> None:
+    """The watcher prepares exports: an error would keep it from ending runs. Only `take` raises it."""
+    kept = ChildProcesses(start=AsyncMock(side_effect=error), now=lambda: spares.now)
+    await kept.prepare(expected=True)
+    with pytest.raises(type(error)):
+        await kept.take()
 
 
 def spare_of(works: LocalExporter) -> Process:
