@@ -88,6 +88,7 @@ def test_secrets_of_named_sections_come_from_files_too(secrets: Secrets, config:
 def test_files_that_are_not_ours_are_left_alone(secrets: Secrets, config: Path) -> None:
     secrets.write("config.yaml", "lang: en")
     secrets.folder.joinpath("other_secret").write_bytes(b"\xff")
+    secrets.write("DINGRUN_KEY", "of dingrun-exec, as file:/run/secrets/DINGRUN_KEY")
     assert app_secret(config) == "of-the-settings"
 
 

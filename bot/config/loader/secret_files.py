@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bot.config.loader.sources import PREFIX, Problem
+from bot.config.loader.sources import OF_EXEC, PREFIX, Problem
 
 CONTAINER_FOLDER = Path("/run/secrets")
 CREDENTIALS_VARIABLE = "CREDENTIALS_DIRECTORY"  # systemd.exec(5)
@@ -29,7 +29,7 @@ def find_secret_files() -> Mapping[str, Path]:
         except OSError:
             continue
         found |= {path.name.upper(): path for path in paths if path.name.upper().startswith(PREFIX)}
-    return found
+    return {name: path for name, path in found.items() if name not in OF_EXEC}
 
 
 def read_secret_files(paths: Mapping[str, Path]) -> tuple[Mapping[str, str], Sequence[Problem]]:

@@ -9,7 +9,7 @@ from bot.config.validation import KeyPath
 
 PREFIX = "DINGRUN_"
 OF_EXEC = frozenset({"DINGRUN_KEY", "DINGRUN_RUN", "DINGRUN_SPOOL", "DINGRUN_TIMEOUT", "DINGRUN_URL"})
-"""Variables of `dingrun-exec`, in whose environment our commands may run, too. They are no settings."""
+"""Names of `dingrun-exec`, in whose environment our commands may run, too. They are no settings."""
 
 
 @dataclass(frozen=True, kw_only=True)
