@@ -10,13 +10,19 @@ import logging
 import os
 import random
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
 import pytest
 from yarl import URL
 
+from dingtalk_sandbox.api.pipeline import Call, Endpoint
+from dingtalk_sandbox.clock import SandboxClock
+from dingtalk_sandbox.errors import ApiError
+from dingtalk_sandbox.scenario import parse_scenario
 from dingtalk_sandbox.server import ENDPOINTS
+from dingtalk_sandbox.state import SandboxState
 from tests.dingtalk_sandbox.harness import BUTTONS, BY_KEY, GROUP, KEY, ROBOT, SECRET, Client, card, variables
 
 COUNT = int(os.environ.get("SANDBOX_HOSTILE", "7500"))  # and a third as many frames: 10,000 in all
@@ -28,6 +34,16 @@ WORDS: tuple[Any, ...] = (
     f"dtv1.card//IM_GROUP.{GROUP}", {"supportForward": True}, {"robotCode": KEY}, "STREAM", "markdown",
     {"title": "t", "text": "x"}, {"content": "x"}, "text", "NaN", "@x", {"kind": "latency", "ms": -1},
 )  # fmt: skip
+HOSTILE: tuple[Any, ...] = (
+    None, True, 1, 2, 3, -1, 1e308, 10**40, "", "x", "²", "\ud800", "[", "{}", '{"x": 1}', [], {}, [[]], [{}],
+    [None], {"": []},
+)  # fmt: skip
+PERMISSIVE: dict[str, Any] = {
+    "settings": {"paid_dings": True, "repeated_card": "ignore"},
+    "groups": [{"id": GROUP, "chat_id": "chatsandboxops", "title": "x", "members": ["user01", "user02"],
+                "robots": [KEY], "template": "sandbox-group-template"}],
+    "notice_templates": [{"id": "x", "title": "x", "text": "${x}"}],
+}  # fmt: skip
 TEXT = {"msgtype": "markdown", "markdown": {"title": "t", "text": "x"}, "at": {"atUserIds": ["user01"]}}
 BTNS = [{"title": "a", "actionURL": "u"}]
 IN_GROUP = {"robotCode": KEY, "openConversationId": GROUP}
@@ -58,7 +74,7 @@ VALID: dict[str, dict[str, Any]] = {  # what the noise starts from, so that it g
     "/topapi/message/corpconversation/getsendresult": {"agent_id": 3001, "task_id": 1},
     "/robot/send": TEXT | {"msgUuid": "u", "actionCard": {"title": "t", "text": "x", "btns": BTNS}},
     "/v1.0/robot/emotion/reply": IN_GROUP | {"openMsgId": "x", "textEmotion": {"text": "x"}},
-    "/v1.0/robot/ding/send": {"robotCode": KEY, "remindType": 1, "receiverUserIdList": ["user01"],
+    "/v1.0/robot/ding/send": {"robotCode": KEY, "remindType": 3, "receiverUserIdList": ["user01"],
                               "content": "x"},
     "/v1.0/robot/plugins/set": {"robotCode": KEY, "pluginInfoList": [{"name": "x", "icon": "@x"}]},
     "/v1.0/im/group/create": {"name": "x", "owner": "user01", "useridlist": ["user02"],
@@ -83,6 +99,18 @@ VALID: dict[str, dict[str, Any]] = {  # what the noise starts from, so that it g
     "/topapi/message/corpconversation/status_bar/update": {
         "agent_id": 3001, "task_id": 1, "status_value": "x",
     },
+    "/topapi/message/corpconversation/sendbytemplate": {
+        "agent_id": 3001, "template_id": "x", "userid_list": "user01", "data": '{"x": "y"}',
+    },
+    "/topapi/chat/updategroupnick": {"chatid": "chatsandboxops", "userid": "user01", "group_nick": "x"},
+    "/topapi/chat/member/friendswitch/update": {"chatid": "chatsandboxops", "is_prohibit": True},
+    "/v1.0/im/sceneGroup/update": {"open_conversation_id": GROUP, "title": "x"},
+    "/v1.0/im/sceneGroups/query": {"openConversationId": GROUP},
+    "/v1.0/im/sceneGroups/subAdmins": {"openConversationId": GROUP, "userIds": ["user02"], "role": 2},
+    "/v1.0/im/sceneGroups/members/groupNicks": {"openConversationId": GROUP, "userId": "user01",
+                                                "groupNick": "x"},
+    "/v2.0/im/topBoxes/close": {"outTrackId": "x", "conversationType": 2, "userId": "user01",
+                                "robotCode": KEY},
     "/topapi/v2/user/list": {"dept_id": 1, "cursor": 0, "size": 10},
     "/topapi/v2/user/getbymobile": {"mobile": "1"},
     "/v1.0/contact/users/search": {"queryWord": "x", "offset": 0, "size": 10},
@@ -151,6 +179,43 @@ async def test_hostile_requests_are_answered_without_a_trace(
             assert "Traceback" not in text
     assert await client.messages(viewer="user01")
     assert caplog.records == []
+
+
+class TracedBody(dict[str, Any]):
+    """A body that keeps the names of the fields that were asked for."""
+
+    def __init__(self, given: Any, asked: dict[str, None]) -> None:
+        super().__init__(given)
+        self._asked = asked
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self._asked[key] = None
+        return super().get(key, default)
+
+
+def bent_in_one_place(path: str, asked: dict[str, None]) -> Iterator[Any]:
+    """Yield valid bodies of a call with each hostile value in each field. `asked` may grow meanwhile."""
+    whole = VALID.get(path, {})
+    yield whole
+    for name in whole:
+        asked[name] = None
+    done: set[str] = set()
+    while left := [name for name in asked if name not in done]:
+        done.add(left[0])
+        yield from (copy.deepcopy(whole) | {left[0]: copy.deepcopy(value)} for value in HOSTILE)
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
+def test_every_field_that_is_read_may_have_any_type(endpoint: Endpoint) -> None:
+    state, asked = SandboxState(parse_scenario(PERMISSIVE), SandboxClock()), dict[str, None]()
+    for given in bent_in_one_place(endpoint.path, asked):
+        call = Call(
+            path={"corp": "x", "chat": "x"}, query={}, headers={}, body=TracedBody(given, asked), raw=b"",
+            _app=state.scenario.apps[0],
+        )  # fmt: skip
+        with suppress(ApiError):
+            endpoint.measure_size(call)
+            json.dumps(endpoint.handler(state, call))
 
 
 async def test_hostile_frames_do_no_harm(client: Client, caplog: pytest.LogCaptureFixture) -> None:

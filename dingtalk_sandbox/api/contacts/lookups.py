@@ -75,24 +75,29 @@ def get_by_union_id(state: SandboxState, call: Call) -> Json:
     return _answer({"contact_type": kind, "userid": person.id})
 
 
+def _number(call: Call, name: str) -> int | None:
+    """Return a number from 0 that is given as a number or, in a form, as a text. None = it is none."""
+    text = str(call.body.get(name))
+    return int(text[:18]) if text.isascii() and text.isdigit() else None
+
+
 def _check_department(call: Call) -> None:
-    id_ = call.body.get("dept_id")
-    if not str(id_ or "").isdigit():
+    id_ = _number(call, "dept_id")
+    if not id_:
         raise oapi_error(400002, "无效的参数 dept_id")
-    if int(str(id_)[:18]) != ROOT:
+    if id_ != ROOT:
         raise oapi_error(60003, "未找到部门")
 
 
 def _page(state: SandboxState, call: Call) -> tuple[list[Person], Json]:
     """Return the people of a page, and its `has_more` and `next_cursor`."""
     _check_department(call)
-    cursor, size = (str(call.body.get(name, "")) for name in ("cursor", "size"))
-    if not (cursor.isascii() and cursor.isdigit()):
+    start, size = _number(call, "cursor"), _number(call, "size")
+    if start is None:
         raise oapi_error(40068, "无效的偏移量")
-    if not (size.isascii() and size.isdigit()) or not 0 < int(size[:9]) <= MAX_PAGE:
+    if size is None or not 0 < size <= MAX_PAGE:
         raise oapi_error(40069, "无效的size")
-    people, start = _colleagues(state), int(cursor[:9])
-    end = start + int(size)
+    people, end = _colleagues(state), start + size
     more = end < len(people)
     return people[start:end], {"has_more": more, **({"next_cursor": end} if more else {})}
 

@@ -38,7 +38,8 @@ def convert(state: SandboxState, call: Call) -> Json:
 def create(state: SandboxState, call: Call) -> Json:
     """Create a group. It has no robot: a person adds one."""
     body = call.body
-    if body.get("conversationTag") not in {None, INTERNAL_GROUP}:
+    tag = body.get("conversationTag")
+    if tag is not None and tag != INTERNAL_GROUP:
         raise api_error("permession.checkFailed", "普通群需要加白")  # DingTalk's spelling
     name, owner = text_of(body.get("name"), MAX_NAME), state.scenario.colleague(str(body.get("owner")))
     if not name or owner is None:

@@ -45,7 +45,7 @@ def _parse_ding(state: SandboxState, call: Call) -> tuple[int, str]:
         raise api_error(INVALID_CODE, "remindType")
     if not isinstance(content, str) or not content:
         raise api_error(INVALID_CODE, "content")
-    if kind == BY_CALL and voice and voice not in VOICES:
+    if kind == BY_CALL and voice and (not isinstance(voice, str) or voice not in VOICES):
         raise api_error(INVALID_CODE, "callVoice")
     if kind != IN_APP and not state.settings.paid_dings:
         raise api_error("ding.serverquota.insufficient", "ding server quota insufficient")
