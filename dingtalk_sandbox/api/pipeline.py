@@ -161,6 +161,11 @@ def parse_body(endpoint: Endpoint, request: web.Request, raw: bytes) -> Json:
     return value
 
 
+def is_true(value: object) -> bool:
+    """Return True for a true value, as JSON or, in a form of the old API, as a text."""
+    return str(value).lower() == "true"
+
+
 class Pipeline:
     """Turns endpoints into aiohttp handlers."""
 

@@ -4,7 +4,7 @@ import json
 import secrets
 from datetime import timedelta
 
-from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family
+from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family, is_true
 from dingtalk_sandbox.conversations import Message, Rendering, Sender, new_id
 from dingtalk_sandbox.errors import Json, new_request_id, oapi_error
 from dingtalk_sandbox.scenario import Person
@@ -44,7 +44,7 @@ def _check_media(state: SandboxState, media_id: str) -> None:
 
 def _check_status_receivers(call: Call) -> None:
     """A notification with a status bar goes to at most five people, and to no department ("0775")."""
-    everyone = str(call.body.get("to_all_user", "")).lower() == "true"
+    everyone = is_true(call.body.get("to_all_user"))
     users = rules.parse_ids(call.body.get("userid_list"), rules.MAX_USERS)
     if everyone or call.body.get("dept_id_list") or len(users) > rules.MAX_STATUS_RECEIVERS:
         raise oapi_error(40035, "status_bar 只支持不超过5个 userid")
@@ -97,7 +97,7 @@ def update_status(state: SandboxState, call: Call) -> Json:
 def _recipients(state: SandboxState, call: Call) -> tuple[list[Person], list[str]]:
     """Return the recipients and the unknown ids. Any department stands for everyone."""
     everyone = [p for p in state.scenario.people if p.is_internal]
-    if str(call.body.get("to_all_user", "")).lower() == "true":
+    if is_true(call.body.get("to_all_user")):
         if (
             state.work_notification_counts[state.clock.today(), call.app.key, "all"]
             >= rules.MAX_TO_ALL_PER_DAY

@@ -67,8 +67,21 @@ async def test_a_message_may_be_for_some(group: Client) -> None:
 async def test_a_photo_is_one_that_was_uploaded(group: Client) -> None:
     photo = {"msg_template_id": "inner_app_template_photo", "msg_param_map": ""}
     media = (await group.upload("a.png", b"x", "image")).body["media_id"]
-    assert (await send(group, **photo, msg_media_id_param_map=json.dumps({"pic": media}))).code == 0
-    assert (await send(group, **photo, msg_media_id_param_map=json.dumps({"pic": "@x"}))).code == 660018
+    assert (await send(group, **photo, msg_media_id_param_map={"img_media_id": media})).code == 0
+    assert (await send(group, **photo, msg_media_id_param_map={"img_media_id": "@x"})).code == 660018
+
+
+async def test_markdown_has_the_placeholders_of_the_page(group: Client) -> None:
+    markdown = {"title": "标题", "markdown_content": "# 测试内容"}
+    assert (await send(group, markdown, msg_template_id="inner_app_template_markdown")).code == 0
+    content = (await group.last())["content"]
+    assert (content["title"], content["text"]) == ("标题", "# 测试内容")
+
+
+async def test_texts_of_a_form_mention_everyone_and_name_receivers(group: Client) -> None:
+    await send(group, is_at_all="true", receiver_user_ids='["user01"]')
+    assert (await group.messages(viewer="user01"))[0]["content"]["mentions"]["all"]
+    assert await group.messages(viewer="user02") == []
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,7 @@ async def test_a_disbanded_group_takes_nothing(client: Client) -> None:
         ("updategroupnick", {"userid": "nobody", "group_nick": "x"}, 40003),
         ("updategroupnick", {"chatid": "x"}, 34001),
         ("member/friendswitch/update", {"is_prohibit": True}, 0),
+        ("member/friendswitch/update", {"is_prohibit": "false"}, 0),
         ("member/friendswitch/update", {}, 40036),
         ("member/friendswitch/update", {"is_prohibit": True, "chatid": "x"}, 34001),
         ("qrcode/get", {"userid": "user01"}, 0),

@@ -1,14 +1,14 @@
 """Messages of the robot of a group's template ("0763").
 
-The page names the templates for internal apps and not their placeholders. Taken are the fields of the robot
-messages of the same kind (a guess), and for the action card those of the template that the page shows.
+The templates and their placeholders are those that the page lists for internal apps, and its official one.
+Values may be objects, as in its examples, or JSON text, as in its table.
 """
 
 import json
 from typing import Any
 
 from dingtalk_sandbox.api.conversations.access import find_group, owns_template
-from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family
+from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family, is_true
 from dingtalk_sandbox.api.robots.sending import build_message
 from dingtalk_sandbox.conversations import Rendering, new_id
 from dingtalk_sandbox.errors import Json, new_request_id, oapi_error
@@ -17,10 +17,11 @@ from dingtalk_sandbox.state import SandboxState
 
 MAX_MENTIONS = 50
 MAX_BUTTONS = 4
+PHOTO = "img_media_id"
 TEMPLATES = {
     "inner_app_template_text": ("text", "content"),
-    "inner_app_template_markdown": ("markdown", "markdown"),
-    "inner_app_template_photo": ("markdown", "pic"),
+    "inner_app_template_markdown": ("markdown", "markdown_content"),
+    "inner_app_template_photo": ("markdown", PHOTO),
     "inner_app_template_action_card": ("action_card", "markdown"),
     "offical_template_test_action_card": ("action_card", "markdown"),  # DingTalk's spelling
 }
@@ -37,7 +38,7 @@ def send(state: SandboxState, call: Call) -> Json:
     if len(mentions) > MAX_MENTIONS:
         raise oapi_error(40036, "at_users")
     message.content = message.content | {
-        "mentions": {"rings": list(mentions), "silent": [], "all": call.body.get("is_at_all") is True}
+        "mentions": {"rings": list(mentions), "silent": [], "all": is_true(call.body.get("is_at_all"))}
     }
     state.conversations.add(message)
     return {
@@ -92,9 +93,11 @@ def _render(state: SandboxState, call: Call, values: dict[str, str]) -> Renderin
     kind, needed = TEMPLATES[id_]
     if not values.get(needed):
         raise oapi_error(660025, f"消息模板渲染失败 {needed}")
-    if needed == "pic" and values["pic"] not in state.media:
-        raise oapi_error(660018, "查询图片文件地址失败")
-    text = f"![]({values['pic']})" if needed == "pic" else values[needed]
+    text = values[needed]
+    if needed == PHOTO:
+        if text not in state.media:
+            raise oapi_error(660018, "查询图片文件地址失败")
+        text = f"![]({text})"
     content: Json = {"msgtype": kind, "title": values.get("title", ""), "text": text}
     if kind == "action_card":
         content |= {
@@ -109,6 +112,17 @@ def _buttons(values: dict[str, str]) -> list[Json]:
     return [{"text": title, "url": url} for title, url in pairs if title and url]
 
 
+def _names(given: Any) -> list[str]:
+    """Return the names of a list: an array, one as JSON text, or a text with commas."""
+    if isinstance(given, str) and given.startswith("["):
+        try:
+            given = json.loads(given)
+        except (ValueError, RecursionError):
+            raise oapi_error(660022, "接收人识别失败") from None
+    listed = given if isinstance(given, list) else str(given).split(",")
+    return [str(each).strip() for each in listed if str(each).strip()]
+
+
 def _people(state: SandboxState, call: Call, users: str, unions: str, mobiles: str) -> tuple[str, ...]:
     """Return the ids of people named by lists with commas. Raises `ApiError` for an unknown one."""
     people = state.scenario.people
@@ -116,9 +130,7 @@ def _people(state: SandboxState, call: Call, users: str, unions: str, mobiles: s
     known |= {unions: {p.union_id: p.id for p in people}} if unions else {}
     found: list[str] = []
     for name, ids in known.items():
-        given = call.body.get(name) or ""
-        listed = given if isinstance(given, list) else str(given).split(",")
-        named = [str(each).strip() for each in listed if str(each).strip()]
+        named = _names(call.body.get(name) or "")
         if any(each not in ids for each in named):
             raise oapi_error(660022, "接收人识别失败")
         found += [ids[each] for each in named]

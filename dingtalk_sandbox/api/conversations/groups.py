@@ -12,7 +12,7 @@ from dingtalk_sandbox.api.conversations.access import (
     save_group,
     text_of,
 )
-from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family
+from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family, is_true
 from dingtalk_sandbox.conversations import new_id
 from dingtalk_sandbox.errors import ApiError, Json, api_error, new_request_id, oapi_error
 from dingtalk_sandbox.scene.groups import Group
@@ -134,11 +134,11 @@ def name_member(state: SandboxState, call: Call) -> Json:
 
 
 def forbid_private_chats(state: SandboxState, call: Call) -> Json:
-    forbidden = call.body.get("is_prohibit")
-    if not call.body.get("chatid") or not isinstance(forbidden, bool):
+    given = call.body.get("is_prohibit")
+    if not call.body.get("chatid") or str(given).lower() not in {"true", "false"}:
         raise oapi_error(40036, "参数为空")
     group = _chat(state, call)
-    save_group(state, replace(group, options={**group.options, "addFriendForbidden": int(forbidden)}))
+    save_group(state, replace(group, options={**group.options, "addFriendForbidden": int(is_true(given))}))
     return _done()
 
 
