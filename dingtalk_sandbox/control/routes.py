@@ -113,8 +113,9 @@ class Control:
         return web.json_response(views.serialize_scenario(self._state, self._hub))
 
     async def say(self, request: web.Request) -> web.Response:
-        """`{conversation, user, msgtype?, text?, fileName?, content?, duration?, quote?}`: send a message."""
-        return web.json_response(await self._actions.say(parse_speech(await read_body(request))))
+        """Send a message as a person."""
+        given = await read_model(request, bodies.SayBody)
+        return web.json_response(await self._actions.say(parse_speech(given)))
 
     async def tap(self, request: web.Request) -> web.Response:
         """Press a button, submit a form or fill in a field."""

@@ -1,22 +1,16 @@
 """Read what a person sends from the control API: text, files, and the message that is quoted."""
 
 import base64
-import binascii
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any
 
 from dingtalk_sandbox.errors import Json, UsageError
+from dingtalk_sandbox.reference.bodies import DEFAULT_DURATION_MS, SayBody
 from dingtalk_sandbox.state import Upload
 from dingtalk_sandbox.stream.message_types import MsgType
 
 SILENCE = b"#!AMR\n"
 """An AMR file without sound, for audio that has a text alone."""
-
-DEFAULT_DURATION_MS = 3000
-MAX_DURATION_MS = 24 * 3600 * 1000
-FIELDS = "conversation, user, msgtype, text, fileName, content, duration, quote"
-
 
 FILE_NAMES = {
     MsgType.PICTURE: "picture.png", MsgType.RICH_TEXT: "picture.png", MsgType.FILE: "file.bin",
@@ -49,41 +43,27 @@ class Speech:
         return content
 
 
-def parse_speech(body: Any) -> Speech:
-    """Parse the body of `POST /_sandbox/say`. Raises `UsageError`."""
-    if not isinstance(body, dict):
-        raise UsageError(f"expected {{{FIELDS}}}")
-    texts = {name: body.get(name, "") for name in ("text", "msgtype", "fileName", "quote")}
-    texts |= {name: body.get(name) for name in ("conversation", "user")}
-    if wrong := [name for name, value in texts.items() if not isinstance(value, str)]:
-        raise UsageError(f"{', '.join(wrong)}: expected text, in {{{FIELDS}}}")
-    kind, duration = _parse_kind(texts["msgtype"]), body.get("duration", DEFAULT_DURATION_MS)
-    if type(duration) is not int or not 0 <= duration <= MAX_DURATION_MS:
-        raise UsageError(f"duration must be milliseconds, from 0 to {MAX_DURATION_MS}")
-    if kind in {MsgType.TEXT, MsgType.RICH_TEXT} and not texts["text"].strip():
+def parse_speech(said: SayBody) -> Speech:
+    """Decode the files that a person sends. Raises `UsageError` for a message that cannot be sent."""
+    if said.msgtype in {MsgType.TEXT, MsgType.RICH_TEXT} and not said.text.strip():
         raise UsageError("text is empty")
     return Speech(
-        conversation=texts["conversation"],
-        user=texts["user"],
-        msgtype=kind,
-        text=texts["text"],
-        files=_parse_files(kind, texts["fileName"], body.get("content")),
-        duration_ms=duration,
-        quote=texts["quote"],
+        conversation=said.conversation,
+        user=said.user,
+        msgtype=said.msgtype,
+        text=said.text,
+        files=_parse_files(said),
+        duration_ms=said.duration,
+        quote=said.quote,
     )
 
 
-def _parse_kind(given: str) -> MsgType:
-    try:
-        return MsgType(given or MsgType.TEXT)
-    except ValueError:
-        raise UsageError(f"msgtype is one of {', '.join(MsgType)}") from None
-
-
-def _parse_files(kind: MsgType, name: str, content: Any) -> tuple[Upload, ...]:
+def _parse_files(said: SayBody) -> tuple[Upload, ...]:
     """Decode the files. Rich text takes several, audio needs none. Raises `UsageError`."""
-    several = kind == MsgType.RICH_TEXT and isinstance(content, list)
-    given = content if several else [] if content is None or content == "" else [content]
+    kind, content = said.msgtype, said.content
+    if isinstance(content, list) and kind != MsgType.RICH_TEXT:
+        raise UsageError(f"a message of msgtype {kind} has one content")
+    given = content if isinstance(content, list) else [content] if content else []
     if kind == MsgType.TEXT:
         if given:
             raise UsageError("a message of msgtype text has no content")
@@ -92,7 +72,7 @@ def _parse_files(kind: MsgType, name: str, content: Any) -> tuple[Upload, ...]:
         given = [base64.b64encode(SILENCE).decode()]
     if not given:
         raise UsageError("content is empty")
-    name = PurePath(name.replace("\\", "/")).name or FILE_NAMES[kind]
+    name = PurePath(said.fileName.replace("\\", "/")).name or FILE_NAMES[kind]
     media_kind = MEDIA_KINDS.get(kind, kind.value)
     return tuple(
         Upload(name=name, kind=media_kind, mime="application/octet-stream", data=_decode(each))
@@ -100,10 +80,10 @@ def _parse_files(kind: MsgType, name: str, content: Any) -> tuple[Upload, ...]:
     )
 
 
-def _decode(content: Any) -> bytes:
+def _decode(content: str) -> bytes:
     try:
         data = base64.b64decode(content, validate=True)
-    except (binascii.Error, ValueError, TypeError):
+    except ValueError:
         raise UsageError("content must be base64") from None
     if not data:
         raise UsageError("content is empty")

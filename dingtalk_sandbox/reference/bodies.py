@@ -1,12 +1,14 @@
-"""Bodies of control calls. Those that a handler reads itself are described here, too."""
+"""Bodies of control calls. `faults` and `clock` are described here, and read by their handlers."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from dingtalk_sandbox.faults import FaultKind
-from dingtalk_sandbox.inbound.speech import MAX_DURATION_MS
 from dingtalk_sandbox.stream.message_types import MsgType
+
+DEFAULT_DURATION_MS = 3000
+MAX_DURATION_MS = 24 * 3600 * 1000
 
 
 class Body(BaseModel):
@@ -24,7 +26,9 @@ class SayBody(Body):
     text: str = ""
     fileName: str = ""
     content: str | list[str] = ""
-    duration: Annotated[int, Field(ge=0, le=MAX_DURATION_MS, description="milliseconds")] = 3000
+    duration: Annotated[int, Field(ge=0, le=MAX_DURATION_MS, description="milliseconds")] = (
+        DEFAULT_DURATION_MS
+    )
     quote: Annotated[str, Field(description="id of the message it replies to")] = ""
 
 
