@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from yarl import URL
+
 MAX_JSON_DEPTH = 50
 """No real request is nested deeper."""
 
@@ -25,3 +27,11 @@ def redact(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [redact(v) for v in value]
     return value
+
+
+def redact_address(url: str) -> str:
+    """Return a URL without user, password and query, which may be secrets. Of anything else, return ""."""
+    try:
+        return str(URL(url).with_user(None).with_query(None).with_fragment(None))
+    except ValueError:
+        return ""

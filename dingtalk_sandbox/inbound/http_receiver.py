@@ -12,11 +12,10 @@ import logging
 from dataclasses import dataclass
 
 import aiohttp
-from yarl import URL
 
 from dingtalk_sandbox.api.webhooks import post_reply
 from dingtalk_sandbox.errors import ApiError, Json
-from dingtalk_sandbox.redaction import is_too_deep, redact
+from dingtalk_sandbox.redaction import is_too_deep, redact, redact_address
 from dingtalk_sandbox.scenario import App
 from dingtalk_sandbox.state import QuotaKind, SandboxState
 
@@ -50,10 +49,8 @@ class HttpReceiver:
 
     async def post(self, app: App, data: Json) -> Posted:
         """Post a message to the URL of an app. Every failure is told, none is raised."""
-        stamp, body = (
-            str(self._state.clock.ms()),
-            json.dumps(data, ensure_ascii=False).encode("utf-8", "replace"),
-        )
+        stamp = str(self._state.clock.ms())
+        body = json.dumps(data, ensure_ascii=False).encode("utf-8", "replace")
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             "timestamp": stamp,
@@ -71,7 +68,7 @@ class HttpReceiver:
             why = f"the bot answered with status {status}"
         reply = _parse_reply(answer)
         exchange = {
-            "endpoint": f"POST {URL(app.url).with_query(None)}",
+            "endpoint": f"POST {redact_address(app.url)}",
             "bucket": QuotaKind.STREAM.value,
             "limit": 0,
             "bytes": len(body),

@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from dingtalk_sandbox.control.scene_file import dump_scenario
 from dingtalk_sandbox.conversations import Message
 from dingtalk_sandbox.errors import Json, UsageError
-from dingtalk_sandbox.scenario import Scenario, parse_scenario
+from dingtalk_sandbox.redaction import redact_address
+from dingtalk_sandbox.scenario import App, Scenario, parse_scenario
 from dingtalk_sandbox.state import Card, SandboxState, Upload
 from dingtalk_sandbox.transcripts.recorder import Entry
 
@@ -83,20 +84,24 @@ def _dump_file(file: Upload) -> Json:
 
 
 def _without_secrets(scene: Json) -> Json:
-    apps = [app | {"secret": HIDDEN} for app in scene["apps"]]
+    apps = [app | {"secret": HIDDEN, "url": redact_address(app["url"])} for app in scene["apps"]]
     robots = [robot | {"secret": "", "token": HIDDEN} for robot in scene["custom_robots"]]
     return scene | {"apps": apps, "custom_robots": robots}
 
 
+def _fill_app(app: Json, known: App | None) -> Json:
+    if known is None:
+        return {**app, "secret": secrets.token_hex(16)}
+    same = redact_address(known.url) == app.get("url")
+    return {**app, "secret": known.secret} | ({"url": known.url} if same else {})
+
+
 def _with_secrets(scene: Mapping[str, Any], known: Scenario) -> Json:
     """Fill in the secrets that the sandbox knows, and new ones for the others."""
-    by_key = {app.key: app.secret for app in known.apps}
     tokens = {robot.name: (robot.token, robot.secret) for robot in known.custom_robots}
     filled = dict(scene)
     if isinstance(apps := scene.get("apps"), list):
-        filled["apps"] = [
-            {**app, "secret": by_key.get(app.get("key"), secrets.token_hex(16))} for app in apps
-        ]
+        filled["apps"] = [_fill_app(app, known.app(app.get("key"))) for app in apps]
     if isinstance(robots := scene.get("custom_robots"), list):
         found = [tokens.get(robot.get("name"), (secrets.token_hex(32), "")) for robot in robots]
         filled["custom_robots"] = [

@@ -8,7 +8,7 @@ import pytest
 
 from dingtalk_sandbox import Sandbox
 from tests.dingtalk_sandbox.conftest import ROBOTS
-from tests.dingtalk_sandbox.harness import BOTH, CREATE, SAY_HI, SECRET, Client, card, variables
+from tests.dingtalk_sandbox.harness import BOTH, CREATE, KEY, SAY_HI, SECRET, Client, card, variables
 
 
 async def transcript(client: Client) -> Any:
@@ -52,6 +52,21 @@ async def test_a_transcript_holds_no_secret(talk: Client) -> None:
     keys = [str(robot.get(key, SECRET)) for robot in ROBOTS for key in ("token", "secret")]
     hidden = [SECRET, talk.token, *keys]
     assert [secret for secret in hidden if secret in saved] == []
+
+
+async def test_a_secret_in_the_address_of_a_bot_stays_here(talk: Client) -> None:
+    url = "http://me:hidden@127.0.0.1:9/robots?key=hidden"
+    app = {"key": KEY, "secret": SECRET, "agent_id": 1, "robot_name": "DingRun", "mode": "http", "url": url}
+    await talk.control("scene", {"apps": [app]})
+    await talk.say("@DingRun one")
+    saved = await transcript(talk)
+    assert saved["scene"]["apps"][0]["url"] == "http://127.0.0.1:9/robots"
+    assert "hidden" not in json.dumps(saved)
+    await talk.control("replay", {"transcript": saved})
+    assert talk.sandbox.state.scenario.apps[0].url == url
+    async with Sandbox() as other:
+        other.transcripts.replay(saved)
+        assert other.state.scenario.apps[0].url == "http://127.0.0.1:9/robots"
 
 
 async def test_secrets_of_this_sandbox_hold_after_a_restore(talk: Client) -> None:
