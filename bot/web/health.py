@@ -41,7 +41,7 @@ class Vitals:
 
 @dataclass(frozen=True, kw_only=True)
 class HealthServices:
-    """Questions that are asked when the state is requested."""
+    """Services that know what the health pages show."""
 
     store: Store
     deliveries: Resender
