@@ -3,10 +3,12 @@
 import asyncio
 import json
 import os
+import pty
 import re
 import shutil
 import stat
 import subprocess
+import termios
 from pathlib import Path
 
 import pytest
@@ -118,6 +120,29 @@ def test_without_the_secret_of_the_app_nothing_is_half_made(tmp_path: Path) -> N
     assert not (tmp_path / "secrets/DINGRUN_DINGDING__APP_SECRET").exists()
     done = make_secrets(tmp_path)
     assert (done.returncode, "the app secret" in done.stdout + done.stderr) == (0, False)
+
+
+async def test_a_terminal_shows_again_what_is_typed_when_the_script_is_interrupted(tmp_path: Path) -> None:
+    shutil.copy(DEPLOY / "make-secrets", tmp_path)
+    ours, its = pty.openpty()
+
+    async def echoes() -> bool:
+        return bool(termios.tcgetattr(its)[3] & termios.ECHO)
+
+    async def hides() -> bool:
+        return not await echoes()
+
+    script = await asyncio.create_subprocess_exec(
+        *("/bin/sh", str(tmp_path / "make-secrets")), stdin=its, stderr=subprocess.DEVNULL
+    )
+    try:
+        await until(hides)
+        script.terminate()
+        assert await script.wait() == 1
+        assert await echoes()
+    finally:
+        os.close(ours)
+        os.close(its)
 
 
 def test_every_service_that_gets_secrets_can_read_them() -> None:
