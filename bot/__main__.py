@@ -204,7 +204,7 @@ def audit(config: Path | None, /, form: str, **query: Any) -> None:
     settings = _settings(config, quiet=True)
     entries = asyncio.run(find_entries(settings, AuditQuery(**query)))
     if entries or form == "jsonl":
-        print_entries(entries, settings.zone, form=form, say=_say)
+        print_entries(entries, settings, form=form, say=_say)
     else:
         _tell("no entries", config)
 

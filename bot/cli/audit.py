@@ -3,10 +3,10 @@
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import TextIO
+from typing import Any, TextIO
 from zoneinfo import ZoneInfo
 
 from rich.console import Console
@@ -20,8 +20,8 @@ from bot.models import AuditChannel, AuditEntry
 from bot.runtime import utc_now
 from bot.telemetry.logging import for_terminal
 from bot.wiring.stores import open_stores
+from cards.environment import TEMPLATES, read_yaml
 
-COLUMNS = ("time", "who", "where", "said", "schedule", "run", "allowed by", "outcome")
 PIPE_WIDTH = 240  # characters of a line that no terminal shows
 UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
@@ -68,21 +68,23 @@ def json_lines(entries: Sequence[AuditEntry]) -> Iterator[str]:
         yield json.dumps(asdict(entry) | {"at": entry.at.isoformat()}, ensure_ascii=False)
 
 
-def print_table(entries: Sequence[AuditEntry], zone: ZoneInfo, *, file: TextIO | None = None) -> None:
-    """Print a table as wide as the terminal, with times in this zone."""
-    table = Table(*COLUMNS, box=None, pad_edge=False)
+def print_table(entries: Sequence[AuditEntry], settings: Settings, *, file: TextIO | None = None) -> None:
+    """Print a table as wide as the terminal, in the language and the time zone of the settings."""
+    words = read_yaml(TEMPLATES / settings.lang / "words.yaml")
+    table = Table(*words["audit_columns"], box=None, pad_edge=False)
     for entry in entries:
-        table.add_row(*(Text(for_terminal(cell), overflow="fold") for cell in _cells(entry, zone)))
+        cells = _cells(entry, settings.zone, words)
+        table.add_row(*(Text(for_terminal(cell), overflow="fold") for cell in cells))
     out = file or sys.stdout
     Console(file=out, width=None if out.isatty() else PIPE_WIDTH).print(table)
 
 
 def print_entries(
-    entries: Sequence[AuditEntry], zone: ZoneInfo, *, form: str, say: Callable[[str], object]
+    entries: Sequence[AuditEntry], settings: Settings, *, form: str, say: Callable[[str], object]
 ) -> None:
     """Print entries in the form `table` or `jsonl`."""
     if form == "table":
-        print_table(entries, zone)
+        print_table(entries, settings)
     else:
         for line in json_lines(entries):
             say(line)
@@ -94,16 +96,17 @@ def _said(entry: AuditEntry) -> str:
     return " ".join(part for part in (entry.said, meant and f"({meant})") if part)
 
 
-def _cells(entry: AuditEntry, zone: ZoneInfo) -> Sequence[str]:
-    """Return the cells of a row, in the order of `COLUMNS`."""
+def _cells(entry: AuditEntry, zone: ZoneInfo, words: Mapping[str, Any]) -> Sequence[str]:
+    """Return the cells of a row, in the order of `audit_columns`. `words` are those of the cards."""
     detail = f": {entry.detail}" if entry.detail else ""
+    rule, channel = words["rules"].get(entry.rule, entry.rule), words["channels"][entry.channel.value]
     return (
         f"{entry.at.astimezone(zone):%Y-%m-%d %H:%M:%S}",
         " ".join(part for part in (entry.actor.name, entry.actor.id) if part) or "-",
-        " ".join(part for part in (entry.channel, entry.place_name or entry.place, entry.address) if part),
+        " ".join(part for part in (channel, entry.place_name or entry.place, entry.address) if part),
         _said(entry),
         entry.schedule_name,
         entry.run_id,
-        entry.rule if entry.allowed else f"NOT: {entry.rule}",
-        f"{entry.outcome}{detail}",
+        rule if entry.allowed else f"✗ {rule}",
+        f"{words['outcomes'][entry.outcome.value]}{detail}",
     )

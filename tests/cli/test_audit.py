@@ -66,16 +66,28 @@ def test_an_unreadable_time_is_named() -> None:
         parse_since("yesterday", NOW, SHANGHAI)
 
 
-def test_the_table_says_who_where_what_and_by_which_rule() -> None:
-    entries = [make_audit_entry(allowed=False, rule="not a member", said="重跑\x1b[31m"), make_audit_entry()]
+@pytest.mark.parametrize(
+    ("lang", "columns", "where", "refusal", "outcome"),
+    [
+        ("zh-CN", ["时间", "谁", "从哪里"], "消息 运维群", "✗ 卡片是转发来的", "已受理"),
+        ("en", ["time", "who", "where"], "message 运维群", "✗ the card was forwarded", "accepted"),
+    ],
+)
+def test_the_table_says_who_where_what_and_by_which_rule(
+    lang: str, columns: list[str], where: str, refusal: str, outcome: str
+) -> None:
+    entries = [
+        make_audit_entry(allowed=False, rule="forwarded_card", said="重跑\x1b[31m"),
+        make_audit_entry(),
+    ]
     out = io.StringIO()
-    print_table(entries, SHANGHAI, file=out)
+    print_table(entries, Settings.model_validate({"lang": lang}), file=out)
     head, refused, accepted = out.getvalue().splitlines()
-    assert head.split()[:3] == ["time", "who", "where"]
-    assert "2026-11-24 11:00:00  李雷 user01  message 运维群" in refused
-    assert "NOT: not a member" in refused
+    assert head.split()[:3] == columns
+    assert f"2026-11-24 11:00:00  李雷 user01  {where}" in refused
+    assert refusal in refused
     assert "\x1b" not in refused
-    assert accepted.split()[-2:] == ["access.operators", "accepted"]
+    assert accepted.split()[-2:] == ["access.operators", outcome]
 
 
 def test_json_lines_have_every_field() -> None:
