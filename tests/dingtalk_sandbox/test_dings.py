@@ -61,7 +61,7 @@ async def test_calls_are_for_those_who_paid(client: Client) -> None:
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"robotCode": "other", "openDingId": "d"}, "invalid.chatbotId"),
+        ({"robotCode": "other", "openDingId": "d"}, "invalidParameter.param.invalid"),
         ({}, "invalidParameter.param.invalid"),
         ({"openDingId": "ding-of-nobody"}, "recall.ding.exception"),
     ],

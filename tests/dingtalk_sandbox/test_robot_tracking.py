@@ -1,6 +1,7 @@
 """Recall and read status of robot messages."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -63,6 +64,32 @@ async def test_a_one_to_one_message_is_recalled_for_a_day(client: Client) -> Non
 )
 async def test_a_wrong_recall_is_refused(client: Client, changes: dict[str, Any], code: str) -> None:
     assert (await client.api(RECALL, THERE | {"processQueryKeys": ["k"]} | changes)).code == code
+
+
+async def test_a_recall_from_people_needs_its_robot(client: Client) -> None:
+    answer = await client.api(RECALL_FROM_PEOPLE, {"processQueryKeys": ["k"]})
+    assert answer.code == "invalidParameter.param.invalid"
+
+
+@pytest.mark.parametrize(
+    ("path", "code"), [(RECALL, "invalidParameter.robotCode"), (QUERY, "invalidParameter.robotCode.notExsit")]
+)
+async def test_an_unpublished_robot_is_unknown_by_the_codes_of_each_page(
+    client: Client, path: str, code: str
+) -> None:
+    state = client.sandbox.state
+    app = replace(state.scenario.apps[0], published=False)
+    state.scenario = replace(state.scenario, apps=(app,))
+    assert (await client.api(path, THERE | {"processQueryKeys": ["k"], "processQueryKey": "k"})).code == code
+
+
+@pytest.mark.parametrize("path", [RECALL, QUERY])
+async def test_a_disbanded_group_is_an_invalid_one(client: Client, path: str) -> None:
+    state = client.sandbox.state
+    group = replace(state.scenario.groups[0], disbanded=True)
+    state.scenario = replace(state.scenario, groups=(group,))
+    answer = await client.api(path, THERE | {"processQueryKeys": ["k"], "processQueryKey": "k"})
+    assert answer.code == "invalid.openConversationId"
 
 
 async def test_who_has_read_a_message_can_be_asked(client: Client) -> None:

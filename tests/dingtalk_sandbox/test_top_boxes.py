@@ -71,7 +71,7 @@ async def test_a_box_may_be_for_some_with_values_of_their_own(places: Client) ->
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"outTrackId": ""}, "param.outTrackIdEmpty"),
+        ({"outTrackId": ""}, "param.illegal"),
         ({"conversationType": 3}, "conversationType.illegal"),
         ({"openConversationId": ""}, "openConversationId.empty"),
         ({"openConversationId": "cidX"}, "chat.notExist"),

@@ -85,6 +85,10 @@ async def test_names_are_searched_in_part_or_as_a_whole(org: Client) -> None:
         ("user/listid", {"dept_id": 2}, 60003),
         ("user/listsimple", {"dept_id": 1, "size": 1}, 40068),
         ("user/listsimple", {"dept_id": 1, "cursor": 0, "size": 101}, 40069),
+        ("v2/user/list", {}, 400002),
+        ("v2/user/list", {"dept_id": 2}, 60019),
+        ("v2/user/list", {"dept_id": 1, "size": 1}, 40035),
+        ("v2/user/list", {"dept_id": 1, "cursor": 0, "size": 101}, 40035),
         ("user/count", {}, 400002),
     ],
 )
@@ -95,5 +99,5 @@ async def test_wrong_look_ups_have_the_codes_of_their_page(
 
 
 async def test_a_search_needs_its_fields(org: Client) -> None:
-    assert (await search(org, queryWord="")).code == "param.error"
-    assert (await search(org, queryWord="x", size="5")).code == "param.error"
+    for wrong in ({"queryWord": ""}, {"size": "5"}, {"size": 0}, {"offset": -1}):
+        assert (await search(org, **{"queryWord": "x"} | wrong)).code == "parameter.error"

@@ -32,7 +32,7 @@ def open_box(state: SandboxState, call: Call) -> Json:
     body = call.body
     if not body:
         raise api_error("param.empty", "请求参数为空")
-    track = rules.parse_track_id(body)
+    track = _track_id(body)
     place = _place(state, call)
     template = state.scenario.template(str(body.get("cardTemplateId") or ""))
     if template is None:
@@ -54,6 +54,13 @@ def open_box(state: SandboxState, call: Call) -> Json:
         )
     )  # fmt: skip
     return {"success": True}
+
+
+def _track_id(body: Json) -> str:
+    track = body.get("outTrackId")
+    if not isinstance(track, str) or not 0 < len(track) <= rules.MAX_TRACK_ID_LENGTH:
+        raise api_error("param.illegal", "outTrackId")
+    return track
 
 
 def _new_card(state: SandboxState, call: Call, track: str, template: str) -> Card:

@@ -3,6 +3,7 @@
 Everyone of the organization is in the root department, whose id is 1.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family
@@ -81,34 +82,47 @@ def _number(call: Call, name: str) -> int | None:
     return int(text[:18]) if text.isascii() and text.isdigit() else None
 
 
-def _check_department(call: Call) -> None:
+@dataclass(frozen=True, kw_only=True)
+class ListCodes:
+    """The codes of one page for a wrong list."""
+
+    department: int = 60003
+    cursor: int = 40068
+    size: int = 40069
+
+
+NAMES, DETAILS = ListCodes(), ListCodes(department=60019, cursor=40035, size=40035)
+"""Of "0065" and "0066", and of "0062"."""
+
+
+def _check_department(call: Call, codes: ListCodes = NAMES) -> None:
     id_ = _number(call, "dept_id")
     if not id_:
         raise oapi_error(400002, "无效的参数 dept_id")
     if id_ != ROOT:
-        raise oapi_error(60003, "未找到部门")
+        raise oapi_error(codes.department, "未找到部门")
 
 
-def _page(state: SandboxState, call: Call) -> tuple[list[Person], Json]:
+def _page(state: SandboxState, call: Call, codes: ListCodes) -> tuple[list[Person], Json]:
     """Return the people of a page, and its `has_more` and `next_cursor`."""
-    _check_department(call)
+    _check_department(call, codes)
     start, size = _number(call, "cursor"), _number(call, "size")
     if start is None:
-        raise oapi_error(40068, "无效的偏移量")
+        raise oapi_error(codes.cursor, "无效的偏移量")
     if size is None or not 0 < size <= MAX_PAGE:
-        raise oapi_error(40069, "无效的size")
+        raise oapi_error(codes.size, "无效的size")
     people, end = _colleagues(state), start + size
     more = end < len(people)
     return people[start:end], {"has_more": more, **({"next_cursor": end} if more else {})}
 
 
 def list_details(state: SandboxState, call: Call) -> Json:
-    people, page = _page(state, call)
+    people, page = _page(state, call, DETAILS)
     return _answer(page | {"list": [_details(call, person) for person in people]})
 
 
 def list_names(state: SandboxState, call: Call) -> Json:
-    people, page = _page(state, call)
+    people, page = _page(state, call, NAMES)
     return _answer(page | {"list": [{"userid": person.id, "name": person.name} for person in people]})
 
 
@@ -126,15 +140,16 @@ def count(state: SandboxState, call: Call) -> Json:
 def search(state: SandboxState, call: Call) -> Json:
     """Find userIds by a part of the name, or by the whole name (`fullMatchField` 1)."""
     word, offset, size = (call.body.get(name) for name in ("queryWord", "offset", "size"))
-    for name, value, kind in (("queryWord", word, str), ("offset", offset, int), ("size", size, int)):
-        if type(value) is not kind or value == "":
-            raise api_error("param.error", name)
+    if not isinstance(word, str) or not word:
+        raise api_error("parameter.error", "queryWord")
+    if type(offset) is not int or type(size) is not int or offset < 0 or size <= 0:
+        raise api_error("parameter.error", "offset or size")
     whole = call.body.get("fullMatchField") == 1
-    people = [p for p in _colleagues(state) if (word == p.name if whole else str(word) in p.name)]
-    start, end = int(offset or 0), int(offset or 0) + int(size or 0)
+    people = [p for p in _colleagues(state) if (word == p.name if whole else word in p.name)]
+    end = offset + size
     return {
         "hasMore": end < len(people), "totalCount": len(people),
-        "list": [person.id for person in people[start:end]],
+        "list": [person.id for person in people[offset:end]],
     }  # fmt: skip
 
 

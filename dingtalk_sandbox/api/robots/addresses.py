@@ -1,6 +1,6 @@
 """The robot and the conversation that a call names. Each page has its own codes for wrong ones."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dingtalk_sandbox.api.pipeline import Call, Endpoint, Handler
 from dingtalk_sandbox.errors import api_error
@@ -21,6 +21,7 @@ class AddressCodes:
     conversation_missing: str = "miss.openConversationId"
     conversation_wrong: str = "invalid.openConversationId"
     foreign: str = "conversation.org.notMatch"
+    disbanded: str = "group.disbanded"
 
 
 SENDING = AddressCodes(
@@ -36,16 +37,22 @@ SENDING_TO_PEOPLE = AddressCodes(
 QUERYING = AddressCodes(
     robot_missing="invalidParameter.robotCode.missing",
     robot_wrong="invalidParameter.robotCode.invalid",
+    robot_unknown="invalidParameter.robotCode.notExsit",
     conversation_missing="openConversationId.notExisted",
     foreign="conversation.org.dismatch",
+    disbanded="invalid.openConversationId",
 )
 """Of "0720", "0721" and "0722"."""
 RECALLING = AddressCodes(
     robot_missing="miss.chatbotId",
     robot_wrong="invalidParameter.robotCode",
+    robot_unknown="invalidParameter.robotCode",
     foreign="invalid.openConversationId",
+    disbanded="invalid.openConversationId",
 )
-"""Of "0723", "0724" and "0725"."""
+"""Of "0724" and "0725"."""
+RECALLING_FROM_PEOPLE = replace(RECALLING, robot_missing=INVALID_CODE)
+"""Of "0723"."""
 
 
 def robot_code(call: Call, codes: AddressCodes = SENDING) -> str:
@@ -73,7 +80,7 @@ def find_conversation(
     if group.foreign:
         raise api_error(codes.foreign, "会话不属于当前企业")
     if group.disbanded:
-        raise api_error("group.disbanded", "群已经解散")
+        raise api_error(codes.disbanded, "群已经解散")
     if call.app.robot not in group.robots:
         raise api_error("invalidParameter.robotCode.notExsit", "机器人不在群内")
     return group

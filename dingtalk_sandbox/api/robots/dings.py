@@ -19,14 +19,14 @@ VOICES = {
 UNKNOWN_RECEIVER = "staffId.notExisted"  # the reason in `failedList`; its words are not documented
 
 
-def _check_robot(call: Call) -> None:
+def _check_robot(call: Call, code: str) -> None:
     if call.body.get("robotCode") != call.app.robot or not call.app.published:
-        raise api_error("invalid.chatbotId", "无效的机器人id")
+        raise api_error(code, "无效的机器人id")
 
 
 def send(state: SandboxState, call: Call) -> Json:
     """Send a DING. In the sandbox it shows in the one-to-one chat of each receiver."""
-    _check_robot(call)
+    _check_robot(call, "invalid.chatbotId")
     kind, content = _parse_ding(state, call)
     people, unknown = _receivers(state, call, kind)
     rendering = Rendering(kind="text", content={"msgtype": "ding", "text": content, "remindType": kind})
@@ -69,7 +69,7 @@ def _receivers(state: SandboxState, call: Call, kind: int) -> tuple[list[Person]
 
 def recall(state: SandboxState, call: Call) -> Json:
     """Recall a DING of the same robot."""
-    _check_robot(call)
+    _check_robot(call, INVALID_CODE)
     ding = call.body.get("openDingId")
     if not isinstance(ding, str) or not ding:
         raise api_error(INVALID_CODE, "openDingId")

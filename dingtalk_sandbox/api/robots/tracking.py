@@ -8,6 +8,7 @@ from dingtalk_sandbox.api.robots.addresses import (
     INVALID_CODE,
     QUERYING,
     RECALLING,
+    RECALLING_FROM_PEOPLE,
     find_conversation,
     robot_code,
     robot_endpoint,
@@ -78,7 +79,7 @@ def _recall_there(*, private: bool) -> Handler:
 
 
 def recall_from_people(state: SandboxState, call: Call) -> Json:
-    robot_code(call, RECALLING)
+    robot_code(call, RECALLING_FROM_PEOPLE)
     return _recall(state, call, "")
 
 
