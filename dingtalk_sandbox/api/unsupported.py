@@ -61,10 +61,10 @@ def _answer(stub: Stub, parts: Mapping[str, str], state: SandboxState, call: Cal
         "path": parts, "query": dict(call.query), "body": call.body, "now": state.clock.ms(),
         "id": secrets.token_hex(16),
     }  # fmt: skip
-    body = fill(stub.body, values)
+    body: Json = fill(stub.body, values)
     if stub.status != 200:  # noqa: PLR2004 - OK
         raise errors.ApiError(stub.status, body)
-    return dict(body)
+    return body
 
 
 def unsupported(

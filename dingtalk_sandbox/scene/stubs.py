@@ -16,7 +16,13 @@ class Stub:
     path: str
     method: str = "POST"
     status: int = 200
-    body: Any = field(default_factory=dict)  # texts in it may have values, such as `{{ body.subject }}`
+    body: dict[str, Any] = field(default_factory=dict)  # texts in it may have values: `{{ body.subject }}`
+
+    def __post_init__(self) -> None:
+        try:
+            re.compile(self._pattern)
+        except re.error as problem:
+            raise ValueError(f"the names in {self.path} must be different words ({problem})") from None
 
     @property
     def call(self) -> str:
@@ -24,14 +30,15 @@ class Stub:
 
     def match(self, method: str, path: str) -> dict[str, str] | None:
         """Return the parts of a path by name, or None if the stub is not for this call."""
-        if method != self.method:
-            return None
+        found = re.fullmatch(self._pattern, path) if method == self.method else None
+        return found.groupdict() if found else None
+
+    @property
+    def _pattern(self) -> str:
         pieces = enumerate(PARAMETER.split(self.path))
-        pattern = "".join(
+        return "".join(
             f"(?P<{piece}>[^/]{{1,500}})" if index % 2 else re.escape(piece) for index, piece in pieces
         )
-        found = re.fullmatch(pattern, path)
-        return found.groupdict() if found else None
 
 
 def fill(template: Any, values: Mapping[str, Any]) -> Any:
@@ -51,7 +58,7 @@ def _look_up(path: str, values: Mapping[str, Any]) -> Any:
     """Return the value at a path such as `body.items.0.name`, or "" if there is none."""
     here: Any = values
     for name in path.split("."):
-        if isinstance(here, list) and name.isdigit() and int(name) < len(here):
+        if isinstance(here, list) and name.isdecimal() and int(name) < len(here):
             here = here[int(name)]
         elif isinstance(here, Mapping) and name in here:
             here = here[name]

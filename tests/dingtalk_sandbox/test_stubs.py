@@ -59,10 +59,28 @@ async def test_a_wrong_stub_names_its_key(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
+    ("wrong", "key"),
+    [
+        ({"body": [1]}, "stubs.body"),
+        ({"body": "{{ body }}"}, "stubs.body"),
+        ({"path": "/a/{x}/{x}"}, "stubs"),
+        ({"path": "/a/{1}"}, "stubs"),
+    ],
+)
+async def test_a_stub_that_could_not_answer_is_refused_at_once(
+    client: Client, wrong: dict[str, Any], key: str
+) -> None:
+    answer = await client.post("/_sandbox/scene", {"stubs": [TODO | wrong]})
+    assert answer.status == 400
+    assert answer.body["error"].startswith(key + ": ")
+
+
+@pytest.mark.parametrize(
     ("template", "filled"),
     [
         ("{{ body.rows.1.n }}", 2),
         ("{{body.rows.5.n}}", ""),
+        ("{{body.rows.².n}}", ""),
         ("n: {{ body.rows.0.n }}", "n: 1"),
         ([{"a": "{{ body.rows }}"}, None], [{"a": [{"n": 1}, {"n": 2}]}, None]),
         ("{{ 1 + 1 }}", "{{ 1 + 1 }}"),
