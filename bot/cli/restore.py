@@ -14,7 +14,7 @@ from bot.cli.audited import record_done
 from bot.cli.backup_file import DATABASE, REPORTS, Contents, extract_backup
 from bot.config.settings import Settings
 from bot.errors import ConfigError, PermanentError, TemporaryError
-from bot.files import UNFINISHED_SUFFIX, make_private_file, make_private_folder
+from bot.files import UNFINISHED_SUFFIX, make_private_file, make_private_folder, sync_folder
 from bot.models import JobState
 from bot.ports import Store
 from bot.stores.dump import HISTORY_KINDS, copy_records
@@ -83,6 +83,8 @@ def _bring_reports(source: Path, reports: Path, paths: list[str]) -> None:
         if not (reports / path).exists():
             make_private_folder((reports / path).parent)
             _move(source / path, reports / path)
+    for folder in {(reports / path).parent for path in paths}:
+        sync_folder(folder)
 
 
 def _move(source: Path, target: Path) -> None:
@@ -101,9 +103,7 @@ def _replace_sqlite(database: Path, path: Path, *, force: bool) -> None:
         _ensure_replaceable(path, has_history=has_history(path), force=force)
         seal(path)  # nobody has it open, and no journal remains that would be applied to the new one
     database.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    os.fsync(folder)
-    os.close(folder)
+    sync_folder(path.parent)
 
 
 def _ensure_replaceable(place: object, *, has_history: bool, force: bool) -> None:

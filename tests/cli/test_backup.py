@@ -1,5 +1,6 @@
 """A backup holds everything, and is restored to either kind of store, whole or not at all."""
 
+import os
 import sqlite3
 import zipfile
 from collections.abc import AsyncIterator, Callable
@@ -221,6 +222,23 @@ async def test_a_store_that_cannot_be_written_can_be_backed_up(
     monkeypatch.setattr("bot.cli.backup.record_done", full)
     await back_up(here, file)
     assert list(backups(file)) == ["backup.zip"]
+
+
+async def test_a_power_cut_leaves_no_restored_store_without_its_reports(
+    here: Settings, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The names of the files are on the disk before that of the store."""
+    synced: list[Path] = []
+
+    def note(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+
+    await fill(here.store.url)
+    await back_up(here, file)
+    monkeypatch.setattr(os, "fsync", note)
+    there = settings_for(f"sqlite:///{tmp_path}/there/dingrun.db", tmp_path / "reports")
+    await restore(there, file, force=False)
+    assert synced[-2:] == [tmp_path / "reports/2026-11-24", tmp_path / "there"]
 
 
 async def test_a_restored_store_goes_on_where_the_old_one_was(
