@@ -3,7 +3,7 @@
 `python -m benchmarks.idle [--mongo mongodb://127.0.0.1:27017/] [--seconds 60]` runs `python -m bot` as a
 process, connected to the sandbox, with a schedule that is not due, the web server and an API key. It prints
 the CPU seconds a minute of the process and its children, and the time from a message in the group to its
-reply.
+reply. It exits with 1 if one of them is above its limit.
 """
 
 import asyncio
@@ -33,6 +33,8 @@ START_SECONDS = 60.0  # at most, until a bot is connected
 REPLY_SECONDS = 30.0  # at most
 WARM_UP_SECONDS = 15.0
 QUESTIONS = 10
+MAX_CPU_SECONDS = 0.1  # a minute
+MAX_REPLY_SECONDS = 0.1
 TICKS = os.sysconf("SC_CLK_TCK")
 OWN_AND_CHILDREN = slice(11, 15)  # utime, stime, cutime, cstime in /proc/PID/stat, after the name
 
@@ -117,18 +119,18 @@ async def measure(store: str, seconds: float) -> tuple[float, float]:
             return used, max(replies)
 
 
-async def compare(mongo: str, seconds: float) -> Table:
-    table = Table("store", "CPU seconds a minute", "slowest reply (s)")
-    table.add_row("SQLite", *(f"{each:.3f}" for each in await measure("", seconds)))
+async def compare(mongo: str, seconds: float) -> dict[str, tuple[float, float]]:
+    """Return what `measure` does, by store."""
+    measured = {"SQLite": await measure("", seconds)}
     if mongo:
         address = f"{mongo.rstrip('/')}/idle_{secrets.token_hex(4)}"
         try:
-            table.add_row("MongoDB", *(f"{each:.3f}" for each in await measure(address, seconds)))
+            measured["MongoDB"] = await measure(address, seconds)
         finally:
             database = Mongo(address)
             await database.drop()
             await database.close()
-    return table
+    return measured
 
 
 @click.command()
@@ -136,7 +138,15 @@ async def compare(mongo: str, seconds: float) -> Table:
 @click.option("--seconds", default=60.0, show_default=True, help="Time to measure, per store.")
 def main(mongo: str, seconds: float) -> None:
     """Measure an idle bot on SQLite, and on MongoDB if a server is named."""
-    Console().print(asyncio.run(compare(mongo, seconds)))
+    measured = asyncio.run(compare(mongo, seconds))
+    table = Table("store", "CPU seconds a minute", "slowest reply (s)")
+    for name, figures in measured.items():
+        table.add_row(name, *(f"{each:.3f}" for each in figures))
+    Console().print(table)
+    if any(cpu > MAX_CPU_SECONDS or reply > MAX_REPLY_SECONDS for cpu, reply in measured.values()):
+        raise click.ClickException(
+            f"above {MAX_CPU_SECONDS} CPU seconds a minute, or {MAX_REPLY_SECONDS} s to a reply"
+        )
 
 
 if __name__ == "__main__":
