@@ -42,6 +42,7 @@ async def serve(store: SqliteStore, clock: FakeClock, errors: Errors, *proxies: 
 
     app = web.Application()
     app.router.add_get("/ping/{key}", gate.by_path(handler, plain=True))
+    app.router.add_get("/v1/hooks/{key}", gate.by_path(handler))
     app.router.add_get("/v1/act", gate.by_token(handler, Scope.ACT))
     app.router.add_get("/metrics", counted)
     return TestServer(app)
@@ -119,11 +120,13 @@ async def test_a_key_has_a_burst_and_then_waits(client: Client, clock: FakeClock
 
 
 async def test_errors_are_text_for_pings_and_documents_for_others(client: Client, errors: Errors) -> None:
-    errors += [TemporaryError("locked: /var/lib/dingrun.db"), PermanentError("no such run")]
-    ping, token = await client.get(f"/ping/{PING}"), await client.get("/v1/act", headers=bearer(TOKEN))
+    errors += [TemporaryError("locked: /var/lib/dingrun.db"), *[PermanentError("no such run")] * 2]
+    ping, hook = await client.get(f"/ping/{PING}"), await client.get(f"/v1/hooks/{PING}")
+    token = await client.get("/v1/act", headers=bearer(TOKEN))
     assert (ping.status, await ping.text()) == (503, "try again later\n")
-    assert (token.status, token.content_type) == (409, "application/problem+json")
-    assert (await token.json())["detail"] == "no such run"
+    for answer in (hook, token):
+        assert (answer.status, answer.content_type) == (409, "application/problem+json")
+        assert (await answer.json())["detail"] == "no such run"
 
 
 async def test_answers_are_counted_by_the_pattern_of_their_path(client: Client) -> None:
