@@ -12,7 +12,7 @@ from functools import partial
 from itertools import count
 from typing import Any, TypeVar
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
@@ -91,5 +91,20 @@ async def run_machine(
 ) -> None:
     """Run a machine in a thread, beside the loop of the store. The sample of a slow store is smaller."""
     sample = settings(SAMPLE, max_examples=6) if slow else SAMPLE
+    await _run(machine, ground, WHOLE if FULL else sample)
+
+
+async def finds_fault(machine: Callable[[Ground], RuleBasedStateMachine], ground: Ground) -> bool:
+    """Return whether the sample of a machine disagrees with a store."""
+    try:
+        await _run(
+            machine, ground, settings(SAMPLE, phases=[Phase.generate])
+        )  # the shortest is not asked for
+    except (AssertionError, AttributeError):  # None has no attributes of an answer
+        return True
+    return False
+
+
+async def _run(machine: Callable[[Ground], RuleBasedStateMachine], ground: Ground, sample: settings) -> None:
     factory: Any = partial(machine, ground)  # typed as a class, and called as a function
-    await asyncio.to_thread(run_state_machine_as_test, factory, settings=WHOLE if FULL else sample)
+    await asyncio.to_thread(run_state_machine_as_test, factory, settings=sample)

@@ -174,6 +174,8 @@ class JobsMachine(Machine):
 
     @rule(bot=BOTS, kinds=KINDS, run=RUNS, limit=LIMITS)
     def find_undelivered(self, bot: int, kinds: list[int], run: int, limit: int) -> None:
+        """Find what was given up, after giving up what is due."""
+        self.work(bot, kinds, timedelta(seconds=1), "dead")
         wanted, of_run, store = self.kinds(kinds), self.named("run", run) if run else "", self.bot(bot).store
         open_ = [job for job in self.of(wanted) if job.state in UNDELIVERED_STATES and not job.replaced_by]
         found = self.run(store.find_undelivered(wanted, run_id=of_run, limit=limit))

@@ -92,15 +92,20 @@ class RunsMachine(Machine):
         self.run(self.bot(bot).store.set_value(self.named("key", number), value))
         self.values[self.named("key", number)] = value
 
-    @rule(bot=BOTS, numbers=st.lists(RUNS, max_size=2))
-    def delete_values(self, bot: int, numbers: list[int]) -> None:
+    @rule(bot=BOTS, numbers=st.lists(RUNS, max_size=2), fresh=st.booleans())
+    def delete_values(self, bot: int, numbers: list[int], fresh: bool) -> None:
+        """Delete values, which may be `fresh`: just set by the other bot."""
+        for number in numbers if fresh else ():
+            self.set_value(1 - bot, number, "1")
         keys = [self.named("key", number) for number in numbers]
         self.run(self.bot(bot).retention.delete_values(keys))
         self.values = {key: value for key, value in self.values.items() if key not in keys}
 
-    @rule(bot=BOTS, back=SPANS, limit=LIMITS)
-    def delete_old(self, bot: int, back: timedelta, limit: int) -> None:
+    @rule(bot=BOTS, ending=st.lists(RUNS, max_size=3), back=st.just(timedelta()) | SPANS, limit=LIMITS)
+    def delete_old(self, bot: int, ending: list[int], back: timedelta, limit: int) -> None:
         """Delete the oldest ended runs of a span with those of the same instant, but no last ones."""
+        for number in ending:
+            self.end(1 - bot, number, RunStatus.FINISHED)
         since, before = self.start - timedelta(days=1), self.now() - back
         ended = [run for run in self.runs.values() if run.status is not RunStatus.RUNNING]
         old = sorted((run for run in ended if run.start_time < before), key=lambda run: run.start_time)
