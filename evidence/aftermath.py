@@ -14,7 +14,7 @@ from evidence.disk_trace import TraceReader
 from evidence.history import Act, Effect
 
 SEEDS = 2  # choices of what reached the disk, for each change
-SENT = frozenset({"done", "unconfirmed"})
+ENDED = frozenset({"done", "unconfirmed"})  # states of a job whose file was sent, or may have been
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +99,7 @@ def _forgotten(connection: sqlite3.Connection, seen: Sequence[Effect]) -> Iterat
     for effect in seen:
         if effect.act is Act.FILE:
             known = any(
-                kind == "file" and (state in {"done", "unconfirmed"} or attempted)
+                kind == "file" and (state in ENDED or attempted)
                 for kind, state, attempted in jobs
             )
         else:

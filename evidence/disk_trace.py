@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from evidence.disk import Change, Kind
@@ -69,7 +70,7 @@ class TraceReader:
             change = self._change(text)
             if change:
                 ended += 1
-                yield _at(change, float(at), begun)
+                yield replace(change, at=float(at), begun=begun)
 
     @property
     def _root_hex(self) -> str:
@@ -121,10 +122,6 @@ def _named(kind: Kind, paths: Sequence[str]) -> Change:
 
 def _renamed(paths: Sequence[str]) -> Change:
     return Change(kind=Kind.RENAME, path=paths[0], to=paths[1])
-
-
-def _at(change: Change, at: float, begun: int) -> Change:
-    return Change(**{**change.__dict__, "at": at, "begun": begun})
 
 
 def _paths(name: str, arguments: str) -> Iterator[str]:
