@@ -85,7 +85,7 @@ class Disk:
             self._names[path] = File(durable=data)
             self._names |= {str(each): None for each in Path(path).parents if str(each).startswith(root)}
         self._durable = dict(self._names)
-        self._steps: dict[str, list[Step]] = {}  # by folder, since its last sync
+        self._steps: dict[str, list[tuple[int, Step]]] = {}  # by folder, not synced yet; with their numbers
         self._number = 0
 
     def apply(self, change: Change) -> None:
@@ -109,14 +109,16 @@ class Disk:
     def _sync(self, change: Change, entry: Entry) -> None:
         if entry:
             entry.sync(change.begun + 1)
-        else:
-            for step in self._steps.pop(change.path, []):
-                _take(self._durable, step)
+            return
+        steps = self._steps.pop(change.path, [])
+        for _, step in (each for each in steps if each[0] <= change.begun):
+            _take(self._durable, step)
+        self._steps[change.path] = [each for each in steps if each[0] > change.begun]
 
     def _enter(self, *step: tuple[str, Entry | str]) -> None:
         _take(self._names, step)
         for folder in {str(Path(path).parent) for path, _ in step}:
-            self._steps.setdefault(folder, []).append(step)
+            self._steps.setdefault(folder, []).append((self._number, step))
 
     def cut(self, choice: random.Random | None = None) -> Mapping[str, bytes]:
         """Return the files after a power cut, by path.
@@ -126,7 +128,7 @@ class Disk:
         """
         names = dict(self._durable)
         for steps in self._steps.values():
-            for step in steps[: choice.randint(0, len(steps)) if choice else 0]:
+            for _, step in steps[: choice.randint(0, len(steps)) if choice else 0]:
                 _take(names, step)
         files = {path: entry for path, entry in names.items() if isinstance(entry, File)}
         return {

@@ -62,6 +62,14 @@ def test_a_sync_says_nothing_of_what_is_written_meanwhile() -> None:
     assert disk_after(CREATED, WRITTEN, begun_early, FOLDER_SYNCED).cut()[FILE] == b""
 
 
+def test_a_sync_of_a_folder_says_nothing_of_names_that_come_meanwhile() -> None:
+    begun_early = Change(kind=Kind.SYNC, path="/d/reports", begun=0)
+    disk = disk_after(CREATED, FILE_SYNCED, begun_early)
+    assert disk.cut() == OLD
+    disk.apply(FOLDER_SYNCED)
+    assert disk.cut() == {**OLD, FILE: b""}
+
+
 def test_a_rename_is_there_as_a_whole_or_not_at_all() -> None:
     renamed = change(Kind.RENAME, to="/d/reports/old.txt")
     disk = disk_after(CREATED, WRITTEN, FILE_SYNCED, FOLDER_SYNCED, renamed)
