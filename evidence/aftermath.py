@@ -98,10 +98,7 @@ def _forgotten(connection: sqlite3.Connection, seen: Sequence[Effect]) -> Iterat
     jobs = connection.execute(query).fetchall() if seen else []
     for effect in seen:
         if effect.act is Act.FILE:
-            known = any(
-                kind == "file" and (state in ENDED or attempted)
-                for kind, state, attempted in jobs
-            )
+            known = any(kind == "file" and (state in ENDED or attempted) for kind, state, attempted in jobs)
         else:
             known = any(kind == "card" for kind, _, _ in jobs)
         if not known:

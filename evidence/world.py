@@ -79,10 +79,14 @@ def until(condition: Callable[[], bool], seconds: float, *, every: float = 0.1) 
 def spawn(
     command: Sequence[str], log: Path, *, cwd: Path = ROOT, apart: bool = False
 ) -> subprocess.Popen[bytes]:
-    """Start a process that appends what it says to a file, `apart` in a group of its own."""
+    """Start a process that appends what it says to a file, `apart` in a group of its own.
+
+    It gets no settings of this environment, such as those of the tests, which the service rejects.
+    """
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DINGRUN_")}
     with log.open("ab") as said:
         return subprocess.Popen(  # noqa: S603 - our own
-            command, cwd=cwd, stdout=said, stderr=said, start_new_session=apart
+            command, cwd=cwd, env=environment, stdout=said, stderr=said, start_new_session=apart
         )
 
 

@@ -1,6 +1,7 @@
 """Kill the real service at a few system calls. `python -m evidence.syscalls` goes through all of them."""
 
 import shutil
+import sys
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +15,9 @@ from evidence.results import Result, append_result, read_results, summary
 from evidence.syscalls import Campaign, go_through
 from evidence.tracer import Point, most_by_thread, points, spread
 from evidence.workers import WorkerCampaign
+from evidence.world import spawn
 
+PRINT_ENVIRONMENT = "import os; print(sorted(name for name in os.environ if name.startswith('DINGRUN_')))"
 SAMPLE = (
     Point(call="pwrite64", number=60),  # the run is being stored
     Point(call="sendto", number=60),  # a request to DingTalk
@@ -63,6 +66,14 @@ def test_a_campaign_goes_on_with_what_its_file_lacks(tmp_path: Path) -> None:
         "rescues: 2 a",
         "rescues never needed: b",
     ]
+
+
+def test_a_service_gets_no_settings_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DINGRUN_TEST_MONGODB", "mongodb://127.0.0.1")  # with which it would not start
+    spawn([sys.executable, "-c", PRINT_ENVIRONMENT], tmp_path / "log.txt").wait(60)
+    assert (tmp_path / "log.txt").read_text(encoding="utf-8") == "[]\n"
 
 
 class DyingWorld:
