@@ -77,7 +77,7 @@ class RunRetention:
         if not found and not is_due:
             return
         kept: dict[str, str] = json.loads(await store.find_value(KEPT) or "{}")
-        kept |= {run.id: run.schedule_id for run in found if not run.assets_deleted}
+        kept |= {run.id: run.schedule_id for run in found}
         newest = await self._newest(set(kept.values()) if is_due else {run.schedule_id for run in found})
         for run_id in [id_ for id_, schedule_id in kept.items() if id_ not in newest.get(schedule_id, {id_})]:
             run = await store.update_run(run_id, {"assets_deleted": True})

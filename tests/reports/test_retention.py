@@ -1,15 +1,17 @@
 """Old runs and their assets are deleted in small steps. What later runs are compared with stays."""
 
 from datetime import timedelta
+from unittest.mock import AsyncMock
 
 import pytest
 
-from bot.errors import UserError
+from bot.errors import TemporaryError, UserError
 from bot.external.models import AssetUpload, ExternalRun
 from bot.external.repository import ExternalRuns, uploads_key
 from bot.models import Run, RunStatus
 from bot.reports.comparison import load_report_input
 from bot.reports.retention import BATCH_SIZE, MIN_RUNS_KEPT, RetentionPolicy, RunRecords, RunRetention
+from bot.stores.sqlite.tasks import SqliteTaskStore
 from bot.wiring.stores import StoreSet, sqlite_stores
 from tests.conftest import CoreHarness
 from tests.factories import NOW, make_run, make_schedule, make_task
@@ -90,6 +92,19 @@ async def test_assets_are_deleted_before_their_run(aging: Aging) -> None:
     await aging.retention.sweep()
     assert [await aging.has_assets(f"s1 {age}") for age in ("50", "11", "9.5")] == [False, False, True]
     assert [(await aging.run(f"s1 {age}")).assets_deleted for age in ("11", "9.5")] == [True, False]
+
+
+async def test_assets_are_deleted_after_an_attempt_that_failed(
+    aging: Aging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await aging.ran(50, *reversed(RECENT))
+    with monkeypatch.context() as broken:
+        broken.setattr(SqliteTaskStore, "delete_assets", AsyncMock(side_effect=TemporaryError("away")))
+        with pytest.raises(TemporaryError):
+            await aging.retention.sweep()
+    assert (await aging.run("s1 50")).assets_deleted  # nobody compares with half of them
+    await aging.retention.sweep()
+    assert not await aging.has_assets("s1 50")
 
 
 async def test_no_run_is_left_out_where_a_batch_ends_within_an_instant(aging: Aging) -> None:
