@@ -24,6 +24,7 @@ from dingtalk_sandbox.errors import (
     ip_not_allowed,
     limit_exceeded,
     missing_scope,
+    new_request_id,
     oapi_error,
 )
 from dingtalk_sandbox.faults import Fault, FaultKind
@@ -164,6 +165,11 @@ def parse_body(endpoint: Endpoint, request: web.Request, raw: bytes) -> Json:
 def is_true(value: object) -> bool:
     """Return True for a true value, as JSON or, in a form of the old API, as a text."""
     return str(value).lower() == "true"
+
+
+def oapi_answer(**fields: object) -> Json:
+    """Build an answer of the old API to a call that succeeded."""
+    return {"errcode": 0, "errmsg": "ok", **fields, "request_id": new_request_id().lower()}
 
 
 class Pipeline:

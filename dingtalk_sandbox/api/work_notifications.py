@@ -4,7 +4,7 @@ import json
 import secrets
 from datetime import timedelta
 
-from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family, is_true
+from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family, is_true, oapi_answer
 from dingtalk_sandbox.conversations import Message, Rendering, Sender, new_id
 from dingtalk_sandbox.errors import Json, new_request_id, oapi_error
 from dingtalk_sandbox.scenario import Person
@@ -91,7 +91,7 @@ def update_status(state: SandboxState, call: Call) -> Json:
         message.content = message.content | {"statusBar": status}
         message.record(call.exchange)
         state.conversations.publish_change(message)
-    return {"errcode": 0, "errmsg": "ok", "request_id": new_request_id().lower()}
+    return oapi_answer()
 
 
 def _recipients(state: SandboxState, call: Call) -> tuple[list[Person], list[str]]:
@@ -170,13 +170,13 @@ def result(state: SandboxState, call: Call) -> Json:
         "invalid_dept_id_list": [],
         "forbidden_list": task.forbidden,
     }
-    return {"errcode": 0, "errmsg": "ok", "send_result": lists, "request_id": new_request_id().lower()}
+    return oapi_answer(send_result=lists)
 
 
 def progress(state: SandboxState, call: Call) -> Json:
     _find_task(state, call, code=40035)
     done = {"progress_in_percent": 100, "status": 2}
-    return {"errcode": 0, "errmsg": "ok", "progress": done, "request_id": new_request_id().lower()}
+    return oapi_answer(progress=done)
 
 
 def recall(state: SandboxState, call: Call) -> Json:
@@ -184,7 +184,7 @@ def recall(state: SandboxState, call: Call) -> Json:
     task.recalled = True
     for message in state.conversations.find_by_task(task.id):
         state.conversations.recall(message)
-    return {"errcode": 0, "errmsg": "ok", "request_id": new_request_id().lower()}
+    return oapi_answer()
 
 
 def _msg_size(call: Call) -> int:

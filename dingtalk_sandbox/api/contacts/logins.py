@@ -3,8 +3,8 @@
 import secrets
 from datetime import timedelta
 
-from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family
-from dingtalk_sandbox.errors import Json, UsageError, new_request_id, oapi_error
+from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family, oapi_answer
+from dingtalk_sandbox.errors import Json, UsageError, oapi_error
 from dingtalk_sandbox.state import AuthCode, QuotaKind, SandboxState
 
 CODE_LIFE = timedelta(minutes=5)
@@ -27,7 +27,7 @@ def getuserinfo(state: SandboxState, call: Call) -> Json:
     if found is None or found.expires <= state.clock.now():
         raise oapi_error(40078, "不存在的临时授权码")
     user = {"userid": found.person.id, "name": found.person.name, "sys": False, "sys_level": 0}
-    return {"errcode": 0, "errmsg": "ok", "result": user, "request_id": new_request_id().lower()}
+    return oapi_answer(result=user)
 
 
 ENDPOINTS = (

@@ -4,10 +4,9 @@ Everyone of the organization is in the root department, whose id is 1.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
-from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family
-from dingtalk_sandbox.errors import Json, api_error, new_request_id, oapi_error
+from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family, oapi_answer
+from dingtalk_sandbox.errors import Json, api_error, oapi_error
 from dingtalk_sandbox.scenario import Person, Role
 from dingtalk_sandbox.state import SandboxState
 
@@ -18,10 +17,6 @@ MOBILE = "fieldMobile"  # scope without which mobile numbers are left out
 ROOT = 1
 MAX_PAGE = 100
 COLLEAGUE, EXTERNAL = 0, 1
-
-
-def _answer(result: Any) -> Json:
-    return {"errcode": 0, "errmsg": "ok", "result": result, "request_id": new_request_id().lower()}
 
 
 def _text(call: Call, name: str) -> str:
@@ -42,7 +37,7 @@ def get(state: SandboxState, call: Call) -> Json:
         raise oapi_error(33012, "无效的userId")
     admin = person.role is Role.ADMIN
     more = {"role_list": [], "leader_in_dept": [{"dept_id": ROOT, "leader": admin}], "real_authed": True}
-    return _answer(_details(call, person) | more | {"senior": False})
+    return oapi_answer(result=_details(call, person) | more | {"senior": False})
 
 
 def _details(call: Call, person: Person) -> Json:
@@ -64,7 +59,7 @@ def get_by_mobile(state: SandboxState, call: Call) -> Json:
     person = next((each for each in _colleagues(state) if each.mobile == mobile), None)
     if person is None:
         raise oapi_error(60121, "未找到该用户")
-    return _answer({"userid": person.id})
+    return oapi_answer(result={"userid": person.id})
 
 
 def get_by_union_id(state: SandboxState, call: Call) -> Json:
@@ -73,7 +68,7 @@ def get_by_union_id(state: SandboxState, call: Call) -> Json:
     if person is None:
         raise oapi_error(60121, "未找到对应员工")
     kind = COLLEAGUE if person.is_internal else EXTERNAL
-    return _answer({"contact_type": kind, "userid": person.id})
+    return oapi_answer(result={"contact_type": kind, "userid": person.id})
 
 
 def _number(call: Call, name: str) -> int | None:
@@ -118,23 +113,25 @@ def _page(state: SandboxState, call: Call, codes: ListCodes) -> tuple[list[Perso
 
 def list_details(state: SandboxState, call: Call) -> Json:
     people, page = _page(state, call, DETAILS)
-    return _answer(page | {"list": [_details(call, person) for person in people]})
+    return oapi_answer(result=page | {"list": [_details(call, person) for person in people]})
 
 
 def list_names(state: SandboxState, call: Call) -> Json:
     people, page = _page(state, call, NAMES)
-    return _answer(page | {"list": [{"userid": person.id, "name": person.name} for person in people]})
+    return oapi_answer(
+        result=page | {"list": [{"userid": person.id, "name": person.name} for person in people]}
+    )
 
 
 def list_ids(state: SandboxState, call: Call) -> Json:
     _check_department(call)
-    return _answer({"userid_list": [person.id for person in _colleagues(state)]})
+    return oapi_answer(result={"userid_list": [person.id for person in _colleagues(state)]})
 
 
 def count(state: SandboxState, call: Call) -> Json:
     if call.body.get("only_active") is None:
         raise oapi_error(400002, "参数为空 only_active")
-    return _answer({"count": len(_colleagues(state))})
+    return oapi_answer(result={"count": len(_colleagues(state))})
 
 
 def search(state: SandboxState, call: Call) -> Json:

@@ -8,10 +8,10 @@ import json
 from typing import Any
 
 from dingtalk_sandbox.api.conversations.access import find_group, owns_template
-from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family, is_true
+from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family, is_true, oapi_answer
 from dingtalk_sandbox.api.robots.sending import build_message
 from dingtalk_sandbox.conversations import Rendering, new_id
-from dingtalk_sandbox.errors import Json, new_request_id, oapi_error
+from dingtalk_sandbox.errors import Json, oapi_error
 from dingtalk_sandbox.scene.groups import Group
 from dingtalk_sandbox.state import SandboxState
 
@@ -41,10 +41,7 @@ def send(state: SandboxState, call: Call) -> Json:
         "mentions": {"rings": list(mentions), "silent": [], "all": is_true(call.body.get("is_at_all"))}
     }
     state.conversations.add(message)
-    return {
-        "errcode": 0, "errmsg": "ok", "success": True, "open_msg_id": message.query_key,
-        "request_id": new_request_id().lower(),
-    }  # fmt: skip
+    return oapi_answer(success=True, open_msg_id=message.query_key)
 
 
 def _group(state: SandboxState, call: Call) -> Group:

@@ -12,9 +12,9 @@ from dingtalk_sandbox.api.conversations.access import (
     save_group,
     text_of,
 )
-from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family, is_true
+from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family, is_true, oapi_answer
 from dingtalk_sandbox.conversations import new_id
-from dingtalk_sandbox.errors import ApiError, Json, api_error, new_request_id, oapi_error
+from dingtalk_sandbox.errors import ApiError, Json, api_error, oapi_error
 from dingtalk_sandbox.scene.groups import Group
 from dingtalk_sandbox.state import SandboxState
 
@@ -104,10 +104,6 @@ def query(state: SandboxState, call: Call) -> Json:
     return {"errcode": 0, "errmsg": "ok", "chat_info": info}
 
 
-def _done(**more: object) -> Json:
-    return {"errcode": 0, "errmsg": "ok", "success": True, "request_id": new_request_id().lower(), **more}
-
-
 def _chat(state: SandboxState, call: Call) -> Group:
     group = find_by_chat_id(state, call.body.get("chatid"))
     if group is None:
@@ -130,7 +126,7 @@ def name_member(state: SandboxState, call: Call) -> Json:
     if not isinstance(nick, str) or not nick:
         raise oapi_error(400002, "参数错误 group_nick")
     save_group(state, replace(group, nicks={**group.nicks, user: nick}))
-    return _done()
+    return oapi_answer(success=True)
 
 
 def forbid_private_chats(state: SandboxState, call: Call) -> Json:
@@ -139,14 +135,17 @@ def forbid_private_chats(state: SandboxState, call: Call) -> Json:
         raise oapi_error(40036, "参数为空")
     group = _chat(state, call)
     save_group(state, replace(group, options={**group.options, "addFriendForbidden": int(is_true(given))}))
-    return _done()
+    return oapi_answer(success=True)
 
 
 def link_to_join(state: SandboxState, call: Call) -> Json:
     """Return the link behind the QR code of a group. It leads nowhere here."""
     _member(state, call, _chat(state, call))
     code = f"v1,k1,{secrets.token_urlsafe(24)}"
-    return _done(result=f"https://qr.dingtalk.com/action/joingroup?code={code}&_dt_no_comment=1&origin=11")
+    return oapi_answer(
+        success=True,
+        result=f"https://qr.dingtalk.com/action/joingroup?code={code}&_dt_no_comment=1&origin=11",
+    )
 
 
 def set_admins(state: SandboxState, call: Call) -> Json:

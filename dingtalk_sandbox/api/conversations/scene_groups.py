@@ -13,9 +13,9 @@ from dingtalk_sandbox.api.conversations.access import (
     save_group,
     text_of,
 )
-from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family
+from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family, oapi_answer
 from dingtalk_sandbox.conversations import new_id
-from dingtalk_sandbox.errors import ApiError, Json, api_error, new_request_id, oapi_error
+from dingtalk_sandbox.errors import ApiError, Json, api_error, oapi_error
 from dingtalk_sandbox.scene.groups import Group
 from dingtalk_sandbox.state import SandboxState
 
@@ -186,8 +186,7 @@ def query_options(state: SandboxState, call: Call) -> Json:
         "group_url": _url(group),
         "management_options": {_snake(name): str(group.options.get(name, 0)) for name in sorted(OPTIONS)},
     }  # fmt: skip
-    request = new_request_id().lower()
-    return {"errcode": 0, "errmsg": "ok", "success": True, "request_id": request, "result": result}
+    return oapi_answer(success=True, result=result)
 
 
 ENDPOINTS = (
