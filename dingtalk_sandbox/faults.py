@@ -1,11 +1,12 @@
 """Fault injection: rules that make an endpoint slow, fail, or drop the connection."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from dingtalk_sandbox.errors import Json, UsageError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from dingtalk_sandbox.errors import Json
 
 
 class FaultKind(StrEnum):
@@ -17,37 +18,23 @@ class FaultKind(StrEnum):
     HTML = "html"  #: respond with an HTML page, as a proxy does, without acting
 
 
-@dataclass(kw_only=True)
-class Fault:
-    kind: FaultKind
-    match: str = ""  # substring of "POST /v1.0/card/instances"; "" = every endpoint
-    times: int | None = None  # None = until the rules are replaced
-    status: int = 0  # 0 = the default of the kind
+class Fault(BaseModel):
+    """A rule, as the control API takes and shows it."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    kind: Annotated[FaultKind, Field(strict=False)]
+    match: Annotated[str, Field(description="part of `POST /path`; empty: every endpoint")] = ""
+    times: Annotated[int | None, Field(description="none: until the rules are replaced")] = None
+    status: Annotated[int, Field(ge=200, le=599)] | Literal[0] = 0  # 0 = the default of the kind
     code: str | int = "system.busy"
     message: str = ""
     body: Any = None
-    ms: int = 0
-    hits: int = field(default=0)
+    ms: Annotated[int, Field(description="of `latency`")] = 0
+    hits: Annotated[int, Field(description="calls so far; of a new rule ignored")] = 0
 
 
-FIELD_TYPES: dict[str, type | tuple[type, ...]] = {
-    "kind": str, "match": str, "times": (int, type(None)), "status": int, "code": (str, int), "message": str,
-    "body": object, "ms": int, "hits": int,
-}  # fmt: skip
-
-
-def parse_fault(given: Any) -> Fault:
-    """Parse one rule from JSON. Raises `UsageError` that names the wrong field."""
-    if not isinstance(given, dict) or "kind" not in given:
-        raise UsageError("a fault takes {kind, match, times, status, code, message, body, ms}")
-    for key, value in given.items():
-        if key not in FIELD_TYPES or not isinstance(value, FIELD_TYPES[key]):
-            raise UsageError(f"a fault does not take {key}: {value!r}")
-    if given["kind"] not in set(FaultKind):
-        raise UsageError(f"fault kind is one of {', '.join(FaultKind)}")
-    if given.get("status") and given["status"] not in range(200, 600):
-        raise UsageError("fault status is from 200 to 599")
-    return Fault(**given | {"kind": FaultKind(given["kind"]), "hits": 0})
+RULES = TypeAdapter(list[Fault])
 
 
 class Faults:
@@ -56,8 +43,8 @@ class Faults:
     def __init__(self) -> None:
         self._rules: list[Fault] = []
 
-    def replace(self, rules: Sequence[Any]) -> None:
-        self._rules = [parse_fault(rule) for rule in rules]
+    def replace(self, rules: Sequence[Fault | Mapping[str, Any]]) -> None:
+        self._rules = [rule.model_copy(update={"hits": 0}) for rule in RULES.validate_python(rules)]
 
     def consume(self, endpoint: str) -> list[Fault]:
         """Return the rules that apply to this call, and count the call against their `times`."""
@@ -67,4 +54,4 @@ class Faults:
         return hit
 
     def as_json(self) -> list[Json]:
-        return [{f.name: getattr(rule, f.name) for f in fields(rule)} for rule in self._rules]
+        return [rule.model_dump(mode="json") for rule in self._rules]

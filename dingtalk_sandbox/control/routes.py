@@ -161,11 +161,8 @@ class Control:
 
     async def set_faults(self, request: web.Request) -> web.Response:
         """Replace the fault rules by a list."""
-        body = await read_body(request)
-        rules = body.get("faults", body.get("rules")) if isinstance(body, dict) else body
-        if not isinstance(rules, list):
-            raise UsageError("expected a list of faults")
-        self._state.faults.replace(rules)
+        given = await read_model(request, bodies.FaultsBody)
+        self._state.faults.replace(given.root)
         return await self.get_faults(request)
 
     async def get_faults(self, _: web.Request) -> web.Response:

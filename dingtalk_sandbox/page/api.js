@@ -43,7 +43,7 @@ export const api = {
   loadScene: (text) => call("/_sandbox/scene", { method: "POST", headers: { "content-type": "application/json" }, body: text }),
   registration: (body) => post("/_sandbox/registration", body),
   robots: (body) => post("/_sandbox/robots", body),
-  faults: (rules) => post("/_sandbox/faults", { faults: rules }),
+  faults: (rules) => post("/_sandbox/faults", rules),
   messages(conversation, viewer) {
     const query = new URLSearchParams({ conversation, viewer, lang: language() });
     return call(`/_sandbox/messages?${query}`);

@@ -1,10 +1,10 @@
-"""Bodies of control calls. `faults` and `clock` are described here, and read by their handlers."""
+"""Bodies of control calls. `clock` is described here, and read by its handler."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from dingtalk_sandbox.faults import FaultKind
+from dingtalk_sandbox.faults import Fault
 from dingtalk_sandbox.stream.message_types import MsgType
 
 DEFAULT_DURATION_MS = 3000
@@ -73,18 +73,7 @@ class ExpectBody(Body):
     within: Annotated[float, Field(ge=0, le=600, description="seconds")] = 5
 
 
-class FaultBody(Body):
-    kind: FaultKind
-    match: Annotated[str, Field(description="part of `POST /path`; empty: every endpoint")] = ""
-    times: int | None = None
-    status: Annotated[int, Field(ge=0, le=599)] = 0
-    code: str | int = "system.busy"
-    message: str = ""
-    body: Any = None
-    ms: Annotated[int, Field(description="of `latency`")] = 0
-
-
-class FaultsBody(RootModel[list[FaultBody]]):
+class FaultsBody(RootModel[list[Fault]]):
     """All rules. An empty list removes them."""
 
 

@@ -49,7 +49,7 @@ BTNS = [{"title": "a", "actionURL": "u"}]
 IN_GROUP = {"robotCode": KEY, "openConversationId": GROUP}
 SAMPLE = {"msgKey": "sampleMarkdown", "msgParam": json.dumps({"title": "t", "text": "x"})}
 CLIENT = {"client_id": KEY, "client_secret": SECRET, "grant_type": "client_credentials"}
-VALID: dict[str, dict[str, Any]] = {  # what the noise starts from, so that it gets past the first check
+VALID: dict[str, Any] = {  # what the noise starts from, so that it gets past the first check
     "/v1.0/card/instances/createAndDeliver": card(privateData={"user01": variables(a="b")}),
     "/v1.0/card/instances": card(cardUpdateOptions=BY_KEY),
     "/v1.0/card/instances/deliver": card(),
@@ -117,7 +117,7 @@ VALID: dict[str, dict[str, Any]] = {  # what the noise starts from, so that it g
     "/_sandbox/say": {"conversation": GROUP, "user": "user01", "text": "@DingRun hi", "msgtype": "richText",
                       "content": ["aGk="], "fileName": "a.png"},
     "/_sandbox/tap": {"card": "run-1", "user": "user01", "action": "rerun"},
-    "/_sandbox/faults": {"faults": [{"kind": "error", "match": "x", "times": 1, "code": "x", "status": 400}]},
+    "/_sandbox/faults": [{"kind": "error", "match": "x", "times": 1, "code": "x", "status": 400}],
     "/_sandbox/stream": {"action": "ping", "connection": "x"},
     "/_sandbox/read": {"id": "x", "user": "user01"},
 }  # fmt: skip
@@ -143,7 +143,8 @@ def bent(dice: random.Random, path: str) -> bytes:
         return dice.choice(noise)
     body = copy.deepcopy(VALID.get(path, {}))
     for _ in range(dice.randrange(1, 4)):
-        container, key = dice.choice([*places(body), (body, "extra")])
+        added = (body, "extra" if isinstance(body, dict) else 0)
+        container, key = dice.choice([*places(body), added])
         container[key] = copy.deepcopy(dice.choice(WORDS))
     return json.dumps(body).encode()
 

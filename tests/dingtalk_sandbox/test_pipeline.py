@@ -150,7 +150,8 @@ async def test_a_fault_ends_after_its_times_or_when_the_list_is_emptied(client: 
     "rules",
     [5, {}, {"rules": 1}, [5], [{}], [{"kind": "x"}], [{"kind": "drop", "times": "x"}],
      [{"kind": "drop", "x": 1}],
-     [{"kind": "status", "status": 999}]],
+     [{"kind": "status", "status": 999}], [{"kind": "status", "status": 100}],
+     [{"kind": "drop", "times": True}]],
 )  # fmt: skip
 async def test_wrong_faults_are_refused_with_what_is_taken(client: Client, rules: Any) -> None:
     answer = await client.post("/_sandbox/faults", rules)
