@@ -192,7 +192,7 @@ async def outputs_of(config: Path, port: int, program: type[Service], *commands:
 
 
 async def test_no_output_has_a_secret(tmp_path: Path) -> None:
-    commands = ("check", "audit", "resend", "watch http://127.0.0.1:1/ping")
+    commands = ("check", "setup", "audit", "resend", "watch http://127.0.0.1:1/ping")
     async with echoing_server() as url:
         port = free_port()
         config = write(settings(url, tmp_path, port), tmp_path)
