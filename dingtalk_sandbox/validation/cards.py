@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from dingtalk_sandbox.errors import Json, api_error, not_emulated
@@ -196,9 +197,19 @@ def parse_deliver_models(body: Json, spaces: list[Space]) -> dict[str, Json]:
     return found
 
 
+def parse_expiry(model: Json) -> datetime:
+    """Return when a pin ends, from `expiredTimeMillis` in ms. Raises `ApiError`."""
+    given = model.get("expiredTimeMillis")
+    try:
+        if type(given) is int:
+            return datetime.fromtimestamp(given / 1000, UTC)
+    except (OverflowError, ValueError, OSError):
+        pass
+    raise api_error(DELIVER_MODEL_CODE, "expiredTimeMillis")
+
+
 def _check_pin(model: Json) -> None:
-    if type(model.get("expiredTimeMillis")) is not int:
-        raise api_error(DELIVER_MODEL_CODE, "expiredTimeMillis")
+    parse_expiry(model)
     for name in ("userIds", "platforms"):
         listed = model.get(name) or []
         if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):

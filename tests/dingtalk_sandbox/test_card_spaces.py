@@ -88,6 +88,7 @@ async def test_a_group_without_a_template_or_a_cool_app_has_no_pins(client: Clie
 async def test_a_wrong_pin_is_refused(places: Client, model: dict[str, Any]) -> None:
     answer = await places.api(BOTH, card(**PIN | {"topOpenDeliverModel": model}))
     assert answer.code == "param.openDeliverModelError"
+    assert (await deliver(places, PIN))["success"]  # nothing was created before
 
 
 @pytest.mark.parametrize(

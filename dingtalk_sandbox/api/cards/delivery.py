@@ -1,11 +1,10 @@
 """Delivery of a card to its spaces: groups, people, chats of two people, the top of a group ("0783")."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from dingtalk_sandbox.api.pipeline import Call
 from dingtalk_sandbox.conversations import Message, Sender, new_id
-from dingtalk_sandbox.errors import Json, api_error
+from dingtalk_sandbox.errors import Json
 from dingtalk_sandbox.scene.groups import Group
 from dingtalk_sandbox.state import Card, SandboxState
 from dingtalk_sandbox.validation import cards as rules
@@ -108,16 +107,9 @@ def _add_message(delivery: Delivery, conversation: str) -> None:
             robot=card.app.robot,
             recipients=tuple(map(str, seen_by)) if isinstance(seen_by, list) else (),
             exchange=delivery.call.exchange,
-            expires=_expiry(delivery.model) if pinned else None,
+            expires=rules.parse_expiry(delivery.model) if pinned else None,
         )
     )
-
-
-def _expiry(model: Json) -> datetime:
-    try:
-        return datetime.fromtimestamp(model["expiredTimeMillis"] / 1000, UTC)
-    except (OverflowError, ValueError, OSError):
-        raise api_error(rules.DELIVER_MODEL_CODE, "expiredTimeMillis") from None
 
 
 def _mentions(given: object) -> dict[str, str]:
