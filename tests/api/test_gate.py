@@ -1,7 +1,9 @@
 """The gate of the API: which key opens which route, how often, and what is answered to all others."""
 
+import logging
 from collections.abc import AsyncIterator
 from ipaddress import ip_network
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -25,6 +27,7 @@ KEYS = KeyRing([
 ])
 PROXY = ip_network("127.0.0.1/32")
 Errors = list[DingRunError]
+MINUTE_MS = 60_000
 
 
 async def serve(store: SqliteStore, clock: FakeClock, errors: Errors, *proxies: Network) -> TestServer:
@@ -135,6 +138,17 @@ async def test_answers_are_counted_by_the_pattern_of_their_path(client: Client) 
     text = await (await client.get("/metrics")).text()
     assert 'route="/ping/{key}",status="200"} 2.0' in text
     assert 'route="/ping/{key}",status="404"} 1.0' in text
+
+
+async def test_a_request_is_logged_with_its_fields(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "bot.api.gate"):
+        await client.get(f"/ping/{PING}")
+    (record,) = (each for each in caplog.records if each.name == "bot.api.gate")
+    known: dict[str, Any] = vars(record)["fields"]
+    ms = known.pop("ms")
+    assert known == {"method": "GET", "route": "/ping/{key}", "status": 200}
+    assert 0 <= ms < MINUTE_MS
+    assert PING not in record.getMessage()
 
 
 @pytest.mark.parametrize(
