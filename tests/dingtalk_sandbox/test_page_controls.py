@@ -237,6 +237,31 @@ async def test_a_transcript_is_saved_and_loaded(chat: Page, bot: TinyBot) -> Non
     await expect(chat.get_by_test_id("message")).to_have_count(1)
 
 
+async def test_a_transcript_is_played_back_and_continued_from_a_step(chat: Page, bot: TinyBot) -> None:
+    for number in range(1, 10):
+        await bot.send("sampleText", content=f"text {number}")
+    panel = await controls(chat, "scene")
+    async with chat.expect_download() as waiting:
+        await panel.get_by_test_id("transcript.save").click()
+    await panel.get_by_test_id("transcript-file").set_input_files(await (await waiting.value).path())
+    player, messages = panel.get_by_test_id("player"), chat.get_by_test_id("message")
+    await player.get_by_test_id("transcript.back").click()
+    await expect(messages).to_have_count(8)
+    await player.get_by_test_id("transcript.next").click()
+    await expect(messages).to_have_count(9)
+    await player.get_by_test_id("transcript.play").click()
+    await player.get_by_test_id("transcript.pause").click()
+    await expect(player.get_by_test_id("transcript.next")).to_be_enabled()
+    step = int((await player.inner_text()).split("第 ")[1].split(" ")[0])
+    assert step < 9
+    await expect(messages).to_have_count(step)
+    await bot.send("sampleText", content="another")
+    await expect(last(chat, "text")).to_contain_text("another")
+    await player.get_by_test_id("transcript.play").click()
+    await expect(chat.get_by_text(f"text {step + 1}", exact=True)).to_be_visible()
+    await expect(chat.get_by_text("another", exact=True)).to_have_count(0)
+
+
 async def test_a_file_that_is_no_scene_says_what_is_wrong(chat: Page) -> None:
     panel = await controls(chat, "scene")
     file = {"name": "x.json", "mimeType": "application/json", "buffer": b'{"folk": []}'}
