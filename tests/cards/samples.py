@@ -847,7 +847,7 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
         {"destination": "group:cid6EU==", "fault": fault, "why": "invalidParameter.robotCode.notExsit"}
         for fault in (
             *("robot_not_in_group", "wrong_group", "wrong_person", "wrong_robot_code"),
-            *("robot_stopped", "wrong_webhook", "webhook_security"),
+            *("robot_stopped", "app_not_published", "wrong_webhook", "webhook_security"),
         )
     ],
     "template_refused": [{"template": "0a1b.schema", "why": "DingTalk answered param.templateUnpublished"}],

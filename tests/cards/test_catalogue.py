@@ -112,8 +112,8 @@ def test_errors_that_are_raised_without_a_text_are_translated_as_well() -> None:
         (reason("failed_in_arl", why=None), "在 ARL 里执行失败", "failed in ARL"),
         ("the report cannot be written: its process died", "报告写不出来：进程意外退出", None),
         (
-            "DingTalk answered 310000 x is the robot in this group?",
-            "钉钉返回 310000 x。机器人在这个群里吗？",
+            "DingTalk answered 310000 x is the app published, and the robot in this group?",
+            "钉钉返回 310000 x。应用发布了吗？机器人在这个群里吗？",
             None,
         ),
         ("系统重启", "系统重启", "系统重启"),

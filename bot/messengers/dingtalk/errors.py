@@ -109,6 +109,12 @@ SETUP_FAULTS = {  # phrase that tells operators what to fix, by code (0714, 0716
     "310000": "webhook_security",
 }
 
+ROBOT_UNKNOWN_CODE = "invalidParameter.robotCode.notExsit"
+"""Of a robot that is not in the group, and of one that DingTalk does not know ("robot 不存在").
+
+The pages give one text only. Public reports have this one from apps of which no version is published.
+"""
+
 DELIVERY_FAULTS = (  # texts in the errorMsg of a card's delivery (0783), which has no code
     ("robot is not in the group", "robot_not_in_group"),
     ("机器人不在群", "robot_not_in_group"),
@@ -128,7 +134,7 @@ HINTS = {
     "Forbidden.AccessDenied.IpNotInWhiteList": "add this machine's IP address to the allowlist of the app",
     "invalidClientIdOrSecret": "DINGDING.APP_KEY and DINGDING.APP_SECRET do not match",
     "310000": "rejected by the robot's security settings: keyword, signature, clock or IP address",
-    "invalidParameter.robotCode.notExsit": "is the robot in this group?",
+    "invalidParameter.robotCode.notExsit": "is the app published, and the robot in this group?",
 }
 
 SESSION_EXPIRED_CODES = frozenset({"session.expired", "session.notExisted"})
@@ -209,9 +215,15 @@ def _error_from_code(code: str, message: str, scopes: tuple[str, ...]) -> DingRu
     if code in PERMANENT_CODES or code.startswith(PERMANENT_PREFIXES):
         content = code.startswith(CONTENT_PREFIXES)
         template = code.startswith(TEMPLATE_PREFIXES)
-        fault = SETUP_FAULTS.get(code, "")
+        fault = _setup_fault(code, message)
         return PermanentError(text, code=code, content=content, template=template, setup_fault=fault)
     return TemporaryError(text)
+
+
+def _setup_fault(code: str, message: str) -> str:
+    if code == ROBOT_UNKNOWN_CODE and "不存在" in message:
+        return "app_not_published"
+    return SETUP_FAULTS.get(code, "")
 
 
 def delivery_error(words: str) -> DingRunError:

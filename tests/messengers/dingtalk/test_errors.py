@@ -124,6 +124,24 @@ def test_a_fault_of_set_up_is_told_from_other_refusals(code: str, fault: str) ->
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
+        ("robot 不存在", "app_not_published"),
+        ("错误描述: robot 不存在；解决方案:请确认 robotCode 是否正确；", "app_not_published"),
+        ("机器人不存在", "app_not_published"),
+        ("机器人不在群内", "robot_not_in_group"),
+        ("", "robot_not_in_group"),
+    ],
+)
+def test_a_robot_that_dingtalk_does_not_know_is_told_from_one_outside_the_group(
+    words: str, fault: str
+) -> None:
+    error = error_from_openapi(400, {"code": "invalidParameter.robotCode.notExsit", "message": words})
+    assert isinstance(error, PermanentError)
+    assert error.setup_fault == fault
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
         ("robot is not in the group", "robot_not_in_group"),
         ("invalidParameter.robotCode.notExsit", "robot_not_in_group"),
         ("机器人不在群内", "robot_not_in_group"),

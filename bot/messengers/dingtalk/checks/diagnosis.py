@@ -95,6 +95,8 @@ def _cause(error: DingRunError) -> str:
     origin = error.__cause__
     fault = security_fault(str(origin)) if isinstance(origin, DingRunError) else None
     by_setup = error.setup_fault if isinstance(error, PermanentError) else ""
+    if by_setup == "app_not_published":  # its code alone tells of two causes
+        return by_setup
     return (
         (SECURITY_CAUSES[fault] if fault else "")
         or CAUSES.get(error.code, "")
