@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from bot.jobs.clock_guard import ClockGuard
+from bot.jobs.clock_guard import MAX_AHEAD, MIN_DELAY, ClockGuard
 from bot.models import MAX_CLOCK_SKEW, JobState
 from bot.stores.sqlite.tasks import SqliteTaskStore
 from bot.telemetry.rescues import Rescue
 from tests.conftest import CoreHarness
-from tests.factories import make_job
+from tests.factories import NOW, make_job, make_task
 
 HOURS_AHEAD = 3 * 3600.0
 
@@ -44,3 +44,30 @@ async def test_clocks_that_differ_a_little_free_nothing(
     core.clock.turn(seconds=-MAX_CLOCK_SKEW.total_seconds())
     assert not await guard.check()
     assert caplog.text == ""
+
+
+async def test_clocks_that_differ_as_much_as_is_allowed_free_nothing(
+    core: CoreHarness, guard: ClockGuard
+) -> None:
+    await guard.check()
+    core.clock.turn(seconds=-MAX_AHEAD.total_seconds())
+    assert not await guard.check()
+    assert await core.store.find_value("clock") == core.clock().isoformat()
+
+
+async def test_a_corrected_clock_releases_jobs_and_tasks_but_no_short_delay(
+    core: CoreHarness, guard: ClockGuard, caplog: pytest.LogCaptureFixture
+) -> None:
+    tasks, ahead = SqliteTaskStore(core.store), NOW + timedelta(hours=3)
+    await core.store.set_value("clock", ahead.isoformat())
+    soon, late = NOW + MIN_DELAY, NOW + MIN_DELAY + timedelta(seconds=1)
+    await core.store.add_job(make_job(id="soon", due_at=soon))
+    await core.store.add_job(make_job(id="late", due_at=late))
+    await tasks.add_tasks([make_task(id="t1")])
+    await tasks.claim_task("dead", ahead, ahead)
+    assert await guard.check()
+    due = {job.id: job.due_at for job in await core.store.find_jobs()}
+    assert due == {"soon": soon, "late": NOW}
+    assert await tasks.claim_task("me", NOW, ahead)
+    expected = f"set back from {ahead.isoformat()} to {NOW.isoformat()}: 2 delayed jobs and tasks released"
+    assert expected in caplog.text

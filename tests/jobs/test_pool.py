@@ -26,7 +26,9 @@ class FakeWork:
         self.claims: list[str] = []  # the kind of each claim that was tried
         self.active = self.most = 0
         self.given_back: list[str] = []
+        self.broken = 0  # the next so many fail
         self.go, self.asking, self.slow = asyncio.Event(), asyncio.Event(), False
+        self.started = asyncio.Semaphore(0)
         self.done, self.tried, self.kinds = asyncio.Semaphore(0), asyncio.Event(), set[str]()
         self.due = deque[float]()  # what the next questions are answered, in seconds
         self.asked = asyncio.Semaphore(0)
@@ -50,7 +52,11 @@ class FakeWork:
         return kind if found else None
 
     async def do(self, claimed: str) -> None:
+        if self.broken:
+            self.broken -= 1
+            raise RuntimeError("a mistake of ours")
         self.active += 1
+        self.started.release()
         self.most = max(self.most, self.active)
         if self.active >= self.together:
             self.go.set()
@@ -158,3 +164,84 @@ async def test_work_claimed_during_a_stop_is_given_back() -> None:
     async with work.running(talk=2):
         await work.asking.wait()
     assert (work.given_back, work.ready["talk"]) == (["talk"], 2)
+
+
+async def test_work_that_fails_frees_its_slot_and_is_reported(caplog: pytest.LogCaptureFixture) -> None:
+    work = FakeWork(talk=2)
+    work.broken = 1
+    async with work.running(talk=1):
+        await work.is_done(1)
+    assert "pool talk: a step failed" in caplog.text
+
+
+async def test_a_claim_that_fails_is_reported_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    work = FakeWork(talk=1)
+    faults, claim = [RuntimeError("a mistake of ours")], work.claim
+
+    async def sometimes(kinds: Collection[str]) -> str | None:
+        if faults:
+            work.pools.wake()
+            raise faults.pop()
+        return await claim(kinds)
+
+    work.claim = sometimes  # type: ignore[method-assign]
+    async with work.running(talk=1):
+        await work.is_done(1)
+    assert "pool talk: a step failed" in caplog.text
+
+
+async def test_a_question_for_due_work_that_fails_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("bot.jobs.pool.POLL_INTERVAL_SECONDS", 0.001)
+    work, twice = FakeWork(), asyncio.Semaphore(0)
+
+    async def fail(kinds: Collection[str]) -> float:
+        twice.release()
+        raise RuntimeError("a mistake of ours")
+
+    work.seconds_until_due = fail  # type: ignore[method-assign]
+    async with work.running(talk=1):
+        for _ in range(2):
+            await twice.acquire()
+    assert "due work: a step failed" in caplog.text
+
+
+async def test_the_tasks_of_pools_are_named() -> None:
+    work = FakeWork(together=3, talk=2)
+    async with work.running(talk=2):
+        await work.asked.acquire()
+        for _ in range(2):
+            await work.started.acquire()
+        names = sorted(task.get_name() for task in asyncio.all_tasks())
+    assert [name for name in names if "Task-" not in name and not name.startswith("test_")] == [
+        "due work",
+        "pool talk",
+        "work in pool talk",
+        "work in pool talk",
+    ]
+
+
+async def test_a_stop_waits_until_all_work_that_is_late_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.jobs.pool.STOP_TIMEOUT_SECONDS", 0.01)
+    work, ended = FakeWork(talk=3), list[int]()
+
+    async def slow_to_end(claimed: str) -> None:
+        number = work.active = work.active + 1
+        work.started.release()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(10 * number):
+                await asyncio.sleep(0)
+            ended.append(number)
+
+    work.do = slow_to_end  # type: ignore[method-assign]
+    task = asyncio.create_task(work.pools.run([Pool(name="t", kinds=("talk",), concurrency=3)]))
+    work.kinds = {"talk"}
+    async with asyncio.timeout(5):
+        for _ in range(3):
+            await work.started.acquire()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert ended == [1, 2, 3]

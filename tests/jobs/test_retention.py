@@ -1,6 +1,8 @@
 """Payloads are cleared one day after the end of their job."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from bot.jobs.retention import BATCH_SIZE, PAYLOAD_MAX_AGE, PayloadRetention
 from bot.models import JobState
@@ -62,3 +64,31 @@ async def test_a_long_history_is_emptied_in_batches_and_once(core: CoreHarness) 
     assert await retention.sweep() == 0
     core.clock.turn(seconds=-timedelta(hours=5).total_seconds())
     assert await retention.sweep() == 0
+
+
+async def test_a_message_that_was_answered_before_the_clock_was_set_is_forgotten_too(
+    core: CoreHarness,
+) -> None:
+    """A computer without a clock starts in 1970."""
+    start = datetime.fromtimestamp(0, UTC)
+    job = make_job(kind="message", payload={"text": "a"}, state=JobState.DONE, ended_at=start)
+    await core.store.add_job(job)
+    assert await PayloadRetention(core.store, clock=core.clock).sweep() == 1
+
+
+async def test_a_second_sweep_at_the_same_time_asks_for_no_jobs(
+    core: CoreHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retention = PayloadRetention(core.store, clock=core.clock)
+    await retention.sweep()
+    monkeypatch.delattr(type(core.store), "clear_payloads")
+    assert await retention.sweep() == 0
+
+
+async def test_the_payloads_of_talk_and_alerts_are_forgotten_and_no_others(core: CoreHarness) -> None:
+    for kind in ("message", "delay", "notice", "last_notice", "card", "note"):
+        job = make_job(id=kind, kind=kind, payload={"text": "a"}, state=JobState.DONE, ended_at=NOW)
+        await core.store.add_job(job)
+    core.clock.turn(seconds=PAYLOAD_MAX_AGE.total_seconds() + 1)
+    assert await PayloadRetention(core.store, clock=core.clock).sweep() == 4
+    assert {job.id for job in await core.store.find_jobs() if job.payload} == {"card", "note"}
