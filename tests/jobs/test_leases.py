@@ -68,7 +68,7 @@ async def test_a_job_that_loses_its_lease_writes_nothing(store: SqliteStore, clo
 
 
 async def test_a_heartbeat_that_fails_by_a_mistake_of_ours_beats_again(
-    store: SqliteStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    store: SqliteStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     faults, beaten, extend = [RuntimeError("a mistake of ours")], asyncio.Event(), Claim.extend
 
@@ -90,6 +90,7 @@ async def test_a_heartbeat_that_fails_by_a_mistake_of_ours_beats_again(
     await jobs.run_due(["work"])
     (job,) = await store.find_jobs(kind="work")
     assert job.state is JobState.DONE
+    assert "lease of a job: a step failed" in caplog.text
 
 
 async def test_a_lease_is_extended_three_times_before_it_ends(

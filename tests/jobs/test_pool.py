@@ -138,6 +138,38 @@ async def test_work_with_another_time_is_claimed_at_that_time() -> None:
         await work.is_done(1)
 
 
+async def turns() -> None:
+    """Let everything happen that needs no waiting."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_a_pool_that_is_woken_in_vain_asks_once() -> None:
+    work = FakeWork()
+    async with work.running(talk=2):
+        await work.tried.wait()
+        work.pools.wake("talk")
+        await turns()
+    assert work.claims == ["talk", "talk"]
+
+
+async def test_work_that_no_pool_is_free_for_is_not_asked_about_all_the_time() -> None:
+    work = FakeWork(talk=1)
+    work.due.extend([0.0, 0.0])
+    async with work.running(talk=1):
+        await work.asked.acquire()
+        await turns()
+        assert work.asked.locked()
+
+
+async def test_due_work_is_asked_about_at_each_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.jobs.pool.POLL_INTERVAL_SECONDS", 0.001)
+    work = FakeWork()
+    async with work.running(talk=1):
+        for _ in range(3):
+            await work.asked.acquire()
+
+
 async def test_all_pools_can_be_woken() -> None:
     work = FakeWork()
     async with work.running(talk=2, push=2):
@@ -222,7 +254,9 @@ async def test_the_tasks_of_pools_are_named() -> None:
     ]
 
 
-async def test_a_stop_waits_until_all_work_that_is_late_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stop_waits_until_all_work_that_is_late_has_ended(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr("bot.jobs.pool.STOP_TIMEOUT_SECONDS", 0.01)
     work, ended = FakeWork(talk=3), list[int]()
 
@@ -244,4 +278,4 @@ async def test_a_stop_waits_until_all_work_that_is_late_has_ended(monkeypatch: p
             await work.started.acquire()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-    assert ended == [1, 2, 3]
+    assert (ended, caplog.text) == ([1, 2, 3], "")
