@@ -78,7 +78,12 @@ TARGETS: Mapping[str, Target] = {
     ),
     "permissions": Target(
         modules=["bot/chat/permissions.py", "bot/chat/access.py", "bot/chat/access_control.py"],
-        tests=["tests/chat/test_permissions.py", "tests/chat/test_access_control.py"],
+        tests=[
+            "tests/chat/test_permissions.py",
+            "tests/chat/test_access.py",
+            "tests/chat/test_access_control.py",
+            "tests/handlers/service/test_whoami.py",
+        ],
     ),
     "keys": Target(
         modules=["bot/api/keys.py", "bot/api/gate.py"],

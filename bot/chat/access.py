@@ -42,7 +42,7 @@ class Access:
 
     requester: Requester
     policy: AccessPolicy
-    permission: Permission = Permission.VIEW  # that the command or button needs
+    permission: Permission  # that the command or button needs
 
     @property
     def person(self) -> Person:
@@ -123,10 +123,7 @@ class Access:
         return decide(request, self.policy)
 
     def _accept(
-        self,
-        permission: Permission,
-        schedule: Schedule | None = None,
-        asked_in: Destination | None = None,
+        self, permission: Permission, schedule: Schedule | None, asked_in: Destination | None = None
     ) -> None:
         decision = self._decide(permission, schedule, asked_in)
         note_decision(allowed=decision.allowed, rule=decision.rule)

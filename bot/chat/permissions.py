@@ -96,7 +96,7 @@ class Requester:
     person: Person
     conversation_id: str
     group: bool
-    app: str = ""  # app that received it, as in `Destination.app`
+    app: str  # that received it, as in `Destination.app`
     aliases: tuple[str, ...] = ()  # old chatIds of the same group
     foreign: bool = False  # of another organization
     forwarded: bool = False  # tapped a card outside of the conversation that it was sent to
@@ -150,11 +150,11 @@ def decide(request: AccessRequest, policy: AccessPolicy) -> Decision:
         missing = _line({"conversations": [who.conversation_id]})
         return Decision(allowed=False, rule="unknown_conversation", missing=missing)
     found = list(grants(request, policy))
-    hidden = not any(grant.visible for grant in found)
-    if request.schedule and hidden and (found or not _is_routed_here(request, policy)):
+    shown = any(grant.visible for grant in found) or _is_routed_here(request, policy)
+    if request.schedule and not shown:
         return Decision(allowed=False, rule="not_here")
-    best = max(found, key=lambda grant: grant.role.rank, default=Grant(role=Role.NONE, source="no_role"))
-    if best.role.allows(request.permission):
+    best = max(found, key=lambda grant: grant.role.rank, default=None)
+    if best and best.role.allows(request.permission):
         return Decision(allowed=True, rule=best.source)
     return Decision(
         allowed=False, rule=f"needs_{_needed(request.permission)}", missing=_missing(request, policy)
@@ -198,9 +198,8 @@ def grants(request: AccessRequest, policy: AccessPolicy) -> Iterator[Grant]:
                 else rule.role
             )
             visible = shown or bool(rule.conversations) or rule.role is Role.ADMIN
-            yield Grant(
-                role=role, source=f"access.rules[{number}]", visible=visible, schedules=rule.schedules
-            )
+            source = f"access.rules[{number}]"
+            yield Grant(role=role, source=source, visible=visible, schedules=rule.schedules)
     if who.group and not policy.viewers:
         yield Grant(role=Role.VIEWER, source="member", visible=routed)
     elif not who.group and (who.person.id in policy.named if schedule is None else routed):

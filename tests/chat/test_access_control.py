@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from bot.audit.reader import AuditReader
 from bot.chat.permissions import AccessPolicy, AccessRule, Role
 from bot.delivery.plan import card_id
-from bot.errors import PermanentError
+from bot.errors import PermanentError, TemporaryError
 from bot.models import CardTap, Destination, Person, Run
+from bot.stores.sqlite.audit import SqliteAudit
 from tests.chat.test_dispatcher import tap_on
 from tests.conftest import GROUP, CoreHarness
 from tests.factories import make_message, make_schedule
@@ -83,6 +85,47 @@ async def test_a_card_that_we_never_issued_is_unknown(core: CoreHarness) -> None
     assert not await starts_run(core, tap)
 
 
+async def test_the_audit_tells_strangers_from_unknown_cards(core: CoreHarness) -> None:
+    run = await core.finished_run()
+    unknown = card_id(run.id, Destination.parse("group:cidElsewhere"))
+    for tap in (tap_by(run, STRANGER), tap_by(run, Person(id="user01"), card_id=unknown)):
+        await core.intake.receive_tap(tap)
+    entries = await AuditReader(SqliteAudit(core.store)).find()
+    assert [entry.rule for entry in entries] == ["unknown_card", "never_spoke"]
+
+
+async def run_for(core: CoreHarness, destination: str) -> Run:
+    """Return an ended run of the only schedule, which notifies one person."""
+    core.apps["second"] = core.messenger
+    core.build()
+    to = (Destination.parse(destination),)
+    run = await core.trigger(make_schedule(id="s9", name="私下备份", notify_enable=True, send_to=to))
+    await core.finish()
+    core.engine.known[:] = [run.schedule]
+    return run
+
+
+async def test_a_card_for_one_person_counts_for_nobody_else(core: CoreHarness) -> None:
+    run = await run_for(core, "user:user01")
+    card = card_id(run.id, Destination.parse("user:user01"))
+    assert not await starts_run(core, tap_by(run, Person(id="user02"), card_id=card, conversation_id="cid1"))
+    assert await starts_run(core, tap_by(run, Person(id="user01"), card_id=card, conversation_id="cid1"))
+
+
+@pytest.mark.parametrize(("app", "seen"), [("second", True), ("", False)])
+async def test_a_person_sees_what_the_app_of_the_chat_notifies(
+    core: CoreHarness, app: str, seen: bool
+) -> None:
+    member = Person(id="user03")
+    core.access_policy = AccessPolicy(named=(member.id,))
+    run = await run_for(core, "user:user03#second")
+    card = card_id(run.id, Destination.parse("user:user03#second"))
+    said = await core.say("计划", sender=member, group=False, conversation_id="cid3", app=app)
+    assert ("私下备份" in said) is seen
+    tips = await core.intake.receive_tap(tap_by(run, member, card_id=card, app=app, action="report"))
+    assert ("和这里无关" not in "".join(tips.values())) is seen
+
+
 async def test_who_has_no_role_is_told_on_a_card_which_one_is_missing(
     core: CoreHarness,
 ) -> None:
@@ -147,6 +190,16 @@ async def test_a_card_in_such_a_group_can_be_tapped(old: CoreHarness) -> None:
         conversation_id="cidNew==",
     )
     assert await starts_run(old, tap)
+
+
+async def test_no_chat_with_the_robot_waits_for_the_chat_ids_of_groups(old: CoreHarness) -> None:
+    old.messenger.trouble_with["convert"] = [TemporaryError("DingTalk is down")] * 9
+    old.schedule = make_schedule(notify_enable=True, send_to=(Destination.parse("user:user01"),))
+    run = await old.finished_run()
+    card = card_id(run.id, Destination.parse("user:user01"))
+    assert await starts_run(old, tap_by(run, Person(id="user01"), card_id=card, conversation_id="cid1"))
+    await old.say("状态", group=False, conversation_id="cid1")
+    assert "convert" not in old.messenger.verbs()
 
 
 async def test_the_converted_id_outlives_a_restart(old: CoreHarness) -> None:

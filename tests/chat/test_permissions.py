@@ -31,7 +31,8 @@ def asks(
     who: str, where: str, permission: Permission = VIEW, schedule: Schedule | None = None
 ) -> AccessRequest:
     """Return what a person asks in a group, or with `where` empty, in the chat with the robot."""
-    requester = Requester(person=Person(id=who), conversation_id=where or f"cid1:1{who}", group=bool(where))
+    conversation = where or f"cid1:1{who}"
+    requester = Requester(person=Person(id=who), conversation_id=conversation, group=bool(where), app="")
     return AccessRequest(requester=requester, permission=permission, schedule=schedule)
 
 
@@ -111,19 +112,29 @@ def test_rules_give_roles_by_person_conversation_and_schedule(
 
 
 @pytest.mark.parametrize(
-    ("decision", "section"),
+    ("request_", "policy", "section"),
     [
-        (decide(asks("m", "cidC"), EMPTY), {"conversations": ["cidC"]}),
-        (decide(asks("0147", "cidA", OPERATE, PATROL), EMPTY), {"operators": ["0147"]}),
-        (decide(asks("m", "cidA", ADMIN), EMPTY), {"admins": ["m"]}),
-        (decide(asks("m", "cidA"), LISTED), {"viewers": ["m"]}),
-        (decide(asks("m", ""), EMPTY), {"rules": [{"people": ["m"], "role": "viewer"}]}),
+        (asks("m", "cidC"), EMPTY, {"conversations": ["cidC"]}),
+        (asks("0147", "cidA", OPERATE, PATROL), EMPTY, {"operators": ["0147"]}),
+        (asks("m", "cidA", OPERATE, PATROL), LISTED, {"operators": ["m"]}),
+        (asks("m", "cidA", ADMIN), EMPTY, {"admins": ["m"]}),
+        (asks("m", "cidA"), LISTED, {"viewers": ["m"]}),
+        (asks("m", ""), EMPTY, {"rules": [{"people": ["m"], "role": "viewer"}]}),
+        (asks("m" * 60, ""), EMPTY, {"rules": [{"people": ["m" * 60], "role": "viewer"}]}),
     ],
 )
-def test_a_refusal_says_which_line_is_missing(decision: Decision, section: object) -> None:
-    assert yaml.safe_load(decision.missing) == {"access": section}
-    assert "\n" not in decision.missing
+def test_a_refusal_says_which_line_is_missing(
+    request_: AccessRequest, policy: AccessPolicy, section: object
+) -> None:
+    missing = decide(request_, policy).missing
+    assert yaml.safe_load(missing) == {"access": section}
+    assert "\n" not in missing
 
 
-def test_what_is_hidden_is_refused_without_a_hint() -> None:
-    assert decide(asks("o", "cidA", OPERATE, BACKUP), LISTED) == Decision(allowed=False, rule="not_here")
+def test_the_line_shows_letters_as_they_are_written() -> None:
+    assert decide(asks("工号1", "cidA", OPERATE), EMPTY).missing == "access: {operators: [工号1]}"
+
+
+@pytest.mark.parametrize("who", ["o", "m"])
+def test_what_is_hidden_is_refused_without_a_hint(who: str) -> None:
+    assert decide(asks(who, "cidA", OPERATE, BACKUP), LISTED) == Decision(allowed=False, rule="not_here")
