@@ -127,7 +127,7 @@ def webhook_quota_level(balance: Balance) -> QuotaLevel:
     return QuotaLevel.DIGEST if used < SPENT_AT else QuotaLevel.SPENT
 
 
-def digest_wait(balance: Balance, kind: QuotaKind = QuotaKind.API) -> timedelta:
+def digest_wait(balance: Balance, kind: QuotaKind) -> timedelta:
     """Return how long a digest collects runs, so that the calls last to the end of the month."""
     limit = balance.budget.limit(kind)
     left = max(int(limit * SPENT_AT) - balance.used(kind), 1)
@@ -145,13 +145,13 @@ def passed_thresholds(balance: Balance) -> list[tuple[QuotaKind, int]]:
 
 def forecast(balance: Balance, kind: QuotaKind) -> Forecast | None:
     """Estimate the usage. None in the first hours of a month, and without a limit."""
-    limit, used = balance.budget.limit(kind), balance.used(kind)
+    used, left = balance.used(kind), balance.left(kind)
     start, end = month_start(balance.now), month_end(balance.now)
     passed = balance.now - start
-    if not limit or passed < MIN_FORECAST_AGE:
+    if not balance.budget.limit(kind) or passed < MIN_FORECAST_AGE:
         return None
     at_end = round(used * ((end - start) / passed))
-    if kind in balance.refused or used >= limit:
+    if not left:
         return Forecast(at_end=at_end, lasts_until=balance.now)
-    lasts = balance.now + passed * ((limit - used) / used) if used else end
+    lasts = balance.now + passed * (left / used) if used else end
     return Forecast(at_end=at_end, lasts_until=lasts if lasts < end else None)

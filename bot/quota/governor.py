@@ -27,7 +27,7 @@ class Governor:
     """Reads the quota, and limits the cards per minute of one destination."""
 
     def __init__(
-        self, quota_store: QuotaStore, budget: Budget, *, clock: Clock, cards_per_minute: int = 10
+        self, quota_store: QuotaStore, budget: Budget, *, clock: Clock, cards_per_minute: int
     ) -> None:
         self._quota_store = quota_store
         self._budget = budget

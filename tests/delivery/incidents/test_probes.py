@@ -78,7 +78,7 @@ async def test_the_calls_of_the_month_run_out(
     clock = FakeClock(datetime(2026, 11, day, tzinfo=CHINA))
     quota = SqliteQuotaStore(store)
     await quota.add_usage(month_of(clock()), QuotaKind.API, used)
-    governor = Governor(quota, Budget(limits={QuotaKind.API: 1_000}), clock=clock)
+    governor = Governor(quota, Budget(limits={QuotaKind.API: 1_000}), clock=clock, cards_per_minute=10)
     found = await QuotaProbe(governor, QuotaKind.API).check(is_open)
     assert cast(str, (found or {}).get("day", "")) == runs_out
     assert await QuotaProbe(governor, QuotaKind.STREAM).check(False) is None  # without a limit
