@@ -3,8 +3,8 @@
     python -m evidence.mutation [TARGET…] [--folder DIR] [--survivors]
 
 It drives mutmut 3 (`pip install mutmut==3.8.1`) in a copy of the tree, with the tests that concern them. A
-second call with the same folder goes through what survived again. Lines that log are left alone, and
-mutmut breaks neither constants nor functions with a decorator.
+second call with the same folder goes through what survived again, and through functions that have changed.
+Lines that log are left alone, and mutmut breaks neither constants nor functions with a decorator.
 """
 
 import argparse
@@ -121,10 +121,18 @@ class Workshop:
         project = self.folder / "pyproject.toml"
         project.write_text(project.read_text(encoding="utf-8") + settings, encoding="utf-8")
 
+    def forget_missed(self) -> None:
+        """Make mutmut try again what was not noticed, with the tests of today."""
+        for path in (self.folder / "mutants").rglob("*.py.meta"):
+            meta = json.loads(path.read_text(encoding="utf-8"))
+            codes = meta["exit_code_by_key"].items()
+            again = {name: None if OUTCOMES.get(code) in MISSED else code for name, code in codes}
+            path.write_text(json.dumps(meta | {"exit_code_by_key": again}), encoding="utf-8")
+        (self.folder / "mutants/mutmut-stats.json").unlink(missing_ok=True)  # which tests run what
+
     def run(self, *, children: int) -> None:
-        """Go through all mutants, or those that survived. Raises `RuntimeError` with the last output."""
-        again = [name for found in self.outcomes().values() for name, it in found.items() if it in MISSED]
-        command = ["nice", "-n", "19", "mutmut", "run", "--max-children", str(children), *again]
+        """Go through the mutants that have no outcome. Raises `RuntimeError` with the last output."""
+        command = ["nice", "-n", "19", "mutmut", "run", "--max-children", str(children)]
         done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode:
             raise RuntimeError(f"mutmut fails in {self.folder}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
@@ -178,6 +186,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     folder = options.folder or Path(tempfile.mkdtemp(prefix="mutation-"))
     workshop = Workshop(folder=folder.resolve(), targets={name: TARGETS[name] for name in options.target})
     workshop.prepare()
+    workshop.forget_missed()
     workshop.run(children=options.children)
     counts = {name: workshop.counts(target) for name, target in workshop.targets.items()}
     sys.stdout.writelines(row(name, found) + "\n" for name, found in counts.items())

@@ -24,6 +24,17 @@ def test_no_module_belongs_to_two_targets() -> None:
     assert owners["bot/delivery/jobs/card.py"] == ["delivery"]
 
 
+def test_only_what_was_missed_is_tried_again(tmp_path: Path) -> None:
+    meta, stats = tmp_path / "mutants/bot/jobs/retry.py.meta", tmp_path / "mutants/mutmut-stats.json"
+    meta.parent.mkdir(parents=True)
+    meta.write_text(json.dumps({"exit_code_by_key": {"a": 1, "b": 0, "c": 33, "d": None}, "hashes": {}}))
+    stats.write_text("{}")
+    Workshop(folder=tmp_path, targets={}).forget_missed()
+    known = {"a": 1, "b": None, "c": None, "d": None}
+    assert json.loads(meta.read_text()) == {"exit_code_by_key": known, "hashes": {}}
+    assert not stats.exists()
+
+
 def test_what_survives_or_is_untested_is_missed(tmp_path: Path) -> None:
     meta = tmp_path / "mutants/bot/jobs/retry.py.meta"
     meta.parent.mkdir(parents=True)
