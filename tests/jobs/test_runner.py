@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from bot.errors import TemporaryError
+from bot.jobs.queue import Postpone
 from bot.models import Job, JobState
 from tests.factories import NOW, make_job
 from tests.jobs.conftest import Work, failing, running
@@ -85,9 +86,9 @@ async def test_a_retry_is_run_when_its_delay_is_over_and_not_at_the_next_poll(
     assert work.acts == 1
 
 
-async def test_only_a_job_for_later_makes_the_pools_ask_when_work_is_due(
-    work: Work, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def asked(work: Work, monkeypatch: pytest.MonkeyPatch) -> asyncio.Semaphore:
+    """Count the questions when work is due. Nothing is, and nobody asks for a minute."""
     monkeypatch.setattr("bot.jobs.pool.POLL_INTERVAL_SECONDS", 60.0)
     asked = asyncio.Semaphore(0)
 
@@ -96,6 +97,12 @@ async def test_only_a_job_for_later_makes_the_pools_ask_when_work_is_due(
         return math.inf
 
     work.jobs.seconds_until_due = nothing_due  # type: ignore[method-assign]
+    return asked
+
+
+async def test_only_a_job_for_later_makes_the_pools_ask_when_work_is_due(
+    work: Work, asked: asyncio.Semaphore
+) -> None:
     async with running(work.jobs):
         await work.ended.acquire()
         await asked.acquire()
@@ -104,3 +111,14 @@ async def test_only_a_job_for_later_makes_the_pools_ask_when_work_is_due(
         assert asked.locked()
         await work.jobs.add(make_job(id="work:3", kind="work", due_at=NOW + timedelta(seconds=1)))
         await asked.acquire()
+
+
+@pytest.mark.parametrize("error", [TemporaryError("busy"), Postpone(NOW + timedelta(hours=1))])
+async def test_a_job_that_runs_again_later_makes_them_ask_as_well(
+    work: Work, asked: asyncio.Semaphore, error: Exception
+) -> None:
+    work.todo = [failing(error)]
+    async with running(work.jobs):
+        for _ in range(2):
+            await asked.acquire()
+    assert (work.acts, work.settled) == (1, [])
