@@ -518,7 +518,10 @@ class Engine(Protocol):
         """
 
     async def tasks(self, task_ids: Collection[str]) -> Mapping[str, Task]:
-        """Return the current state of the given tasks, in one request. Unknown ids are omitted."""
+        """Return the state of the given tasks, in one request. Unknown ids are omitted.
+
+        It may be some seconds old, except after `submit`, `restart` and `stop`.
+        """
 
     async def open_tasks(self, task_ids: Collection[str]) -> Collection[str]:
         """Return the ids of the given tasks that have not ended. Unknown ids are omitted.
@@ -530,14 +533,16 @@ class Engine(Protocol):
         """Restart ended tasks of an earlier run as tasks of this one, and return the new ids.
 
         - Idempotent: a second call restarts nothing and returns the same ids.
-        - Raises `PermanentError` if no task can be restarted.
+        - Unknown ids are omitted. Raises `PermanentError` if no task can be restarted.
+        - `run_id` of the new tasks may be that of the earlier run.
         """
 
     async def stop(self, task_ids: Collection[str]) -> Mapping[str, Task]:
         """Stop the given tasks and return their state afterwards.
 
-        - Tasks that have ended do not change.
-        - A task that could not be stopped is not ended, and its `reason` has the error of the engine.
+        - Tasks that have ended do not change. Unknown ids are omitted.
+        - A task that could not be stopped is not ended, and in this answer its `reason` has the error of the
+          engine.
         """
 
     async def external_runs(self, since: datetime) -> Sequence[EngineRun]:

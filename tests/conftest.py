@@ -106,6 +106,7 @@ class CoreHarness:
     def __post_init__(self) -> None:
         self.schedule = make_schedule(notify_enable=True, send_to=(GROUP,))
         self.engine.known.append(self.schedule)
+        self.engine.clock = self.clock
         self.build()
 
     def build(self) -> None:

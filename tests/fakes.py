@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from bot.errors import CardUndeliveredError, DingRunError, TemporaryError
+from bot.errors import CardUndeliveredError, DingRunError, PermanentError, TemporaryError
 from bot.messengers.dingtalk.robot import CAPABILITIES as OPENAPI
 from bot.messengers.dingtalk.webhook import WebhookMessenger
 from bot.messengers.dingtalk.work_notification import WorkNotificationMessenger
 from bot.models import (
+    Clock,
     Destination,
     DestinationKind,
     Findings,
@@ -53,10 +54,14 @@ class FakeClock:
 
 
 class FakeEngine:
-    """Engine that accepts every run and leaves its tasks waiting until a test ends them."""
+    """Engine that accepts every run with a target, and leaves its tasks waiting until a test ends them.
 
-    def __init__(self, *schedules: Schedule) -> None:
+    It finds no assets, and reports as runs of its own what a test puts into `begun`.
+    """
+
+    def __init__(self, *schedules: Schedule, clock: Clock | None = None) -> None:
         self.known = list(schedules)
+        self.clock = clock or FakeClock()
         self.all_tasks: dict[str, Task] = {}
         self.begun: list[EngineRun] = []
         self.dying: set[str] = set()  # tasks that end with an error when they are stopped
@@ -78,6 +83,8 @@ class FakeEngine:
     async def submit(self, run: Run) -> Sequence[str]:
         if self.refusal:
             raise self.refusal
+        if not run.schedule.targets:
+            raise PermanentError("the schedule has no targets")
         ids = []
         for number, target in enumerate(run.schedule.targets, 1):
             task = Task(id=f"{run.id}-{number:03}", run_id=run.id, target=target)
@@ -89,20 +96,22 @@ class FakeEngine:
         self.questions += 1
         return {id_: self.all_tasks[id_] for id_ in task_ids if id_ in self.all_tasks}
 
-    async def open_tasks(self, task_ids: Collection[str]) -> Collection[str]:
+    async def open_tasks(self, task_ids: Collection[str]) -> set[str]:
         return {id_ for id_, task in (await self.tasks(task_ids)).items() if not task.status.ended}
 
     async def restart(self, run: Run, task_ids: Sequence[str]) -> Sequence[str]:
-        targets = tuple(self.all_tasks[id_].target for id_ in task_ids)
+        targets = tuple(self.all_tasks[id_].target for id_ in task_ids if id_ in self.all_tasks)
         return await self.submit(replace(run, schedule=replace(run.schedule, targets=targets)))
 
     async def stop(self, task_ids: Collection[str]) -> Mapping[str, Task]:
-        for id_ in task_ids:
-            if id_ in self.stubborn:
-                self.all_tasks[id_] = replace(self.all_tasks[id_], reason=self.stubborn[id_])
-            elif not self.all_tasks[id_].status.ended:
-                self.end(id_, TaskStatus.ERROR if id_ in self.dying else TaskStatus.STOP)
-        return await self.tasks(task_ids)
+        open_tasks = await self.open_tasks(task_ids)
+        for id_ in open_tasks - self.stubborn.keys():
+            self.end(id_, TaskStatus.ERROR if id_ in self.dying else TaskStatus.STOP)
+        refused = {
+            id_: replace(self.all_tasks[id_], reason=self.stubborn[id_])
+            for id_ in open_tasks & self.stubborn.keys()
+        }
+        return {**await self.tasks(task_ids), **refused}
 
     async def external_runs(self, since: datetime) -> Sequence[EngineRun]:
         return [each for each in self.begun if each.start_time >= since]
@@ -122,8 +131,17 @@ class FakeEngine:
     async def run(self) -> None:
         return
 
+    def begin(self, task_id: str) -> None:
+        self.all_tasks[task_id] = replace(
+            self.all_tasks[task_id], status=TaskStatus.RUNNING, start_time=self.clock()
+        )
+
     def end(self, task_id: str, status: TaskStatus = TaskStatus.DONE, **changes: Any) -> None:
-        self.all_tasks[task_id] = replace(self.all_tasks[task_id], status=status, **changes)
+        """End a task. One that has ended stays as it is."""
+        task = self.all_tasks[task_id]
+        if not task.status.ended:
+            ended = {"status": status, "end_time": self.clock(), **changes}
+            self.all_tasks[task_id] = replace(task, **ended)
 
     def end_all(self, status: TaskStatus = TaskStatus.DONE, **changes: Any) -> None:
         for id_, task in self.all_tasks.items():

@@ -132,6 +132,13 @@ async def test_an_ended_task_is_restarted_once_in_another_run(engine: Engine, cl
     assert [task.target for task in (await engine.tasks(fresh)).values()] == ["b.example.com"]
 
 
+async def test_tasks_that_no_longer_exist_are_not_restarted_as_all_others(engine: Engine) -> None:
+    await engine.submit(RUN)
+    for gone in ([], ["nobody"]):
+        with pytest.raises(PermanentError):
+            await engine.restart(make_run(schedule=RUN.schedule), gone)
+
+
 async def test_a_submitted_run_is_not_an_external_run(engine: Engine) -> None:
     await engine.submit(RUN)
     assert list(await engine.external_runs(NOW)) == []

@@ -69,6 +69,8 @@ class ExternalEngine:
 
     async def restart(self, run: Run, task_ids: Sequence[str]) -> Sequence[str]:
         old = await self.tasks(task_ids)
+        if not old:
+            raise PermanentError(reason("tasks_gone"))  # without names, the system would repeat all of them
         whole = any(id_.endswith(f"-{RUN_TASK}") for id_ in task_ids)
         return await self._start(run, () if whole else [old[id_].target for id_ in task_ids if id_ in old])
 

@@ -1,6 +1,7 @@
 """Ground of the state machines: two bots on one store, a clock that a machine turns, and a model as a dict.
 
-All examples of a test share one store. Each has names and a month of its own, so that none meets another.
+All examples of a test share one store, engine or messenger. Each has names and a month of its own, so that
+none meets another.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -43,28 +44,39 @@ LIMITS = st.integers(1, 4)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ground:
-    """A store as two bots see it, and the loop in which both run."""
+class Stage:
+    """The loop in which the tested part runs, and its clock."""
 
-    bots: tuple[StoreSet, StoreSet]
     loop: asyncio.AbstractEventLoop
+    clock: FakeClock = field(default_factory=FakeClock)
     examples: Iterator[int] = field(default_factory=count)
 
     def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
-        """Run a coroutine in the loop of the bots, from the thread of the machine."""
+        """Run a coroutine in the loop of the part, from the thread of the machine."""
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(ANSWER_SECONDS)
 
 
-class Machine(RuleBasedStateMachine):
+@dataclass(frozen=True, kw_only=True)
+class Ground(Stage):
+    """A store as two bots see it."""
+
+    bots: tuple[StoreSet, StoreSet]
+
+
+Place = TypeVar("Place", bound=Stage)
+
+
+class StagedMachine(RuleBasedStateMachine, Generic[Place]):
     """A machine with a clock that only goes on, by a millisecond at each look."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Place) -> None:
         super().__init__()
         number = next(ground.examples)
         self.ground = ground
         self.tag = f"m{number}"
         self.start = NOW + number * MONTH
-        self.clock = FakeClock(self.start)
+        self.clock = ground.clock
+        self.clock.now = self.start
 
     def now(self) -> Any:
         """Return the time, which is later than the last one."""
@@ -75,9 +87,6 @@ class Machine(RuleBasedStateMachine):
         """Return an id of this example."""
         return f"{self.tag}:{kind}{number}"
 
-    def bot(self, number: int) -> StoreSet:
-        return self.ground.bots[number]
-
     def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
         return self.ground.run(coroutine)
 
@@ -86,15 +95,22 @@ class Machine(RuleBasedStateMachine):
         self.clock.turn(seconds=span)
 
 
+class Machine(StagedMachine[Ground]):
+    """A machine of two bots on a store."""
+
+    def bot(self, number: int) -> StoreSet:
+        return self.ground.bots[number]
+
+
 async def run_machine(
-    machine: Callable[[Ground], RuleBasedStateMachine], ground: Ground, *, slow: bool
+    machine: Callable[[Place], RuleBasedStateMachine], ground: Place, *, slow: bool = False
 ) -> None:
     """Run a machine in a thread, beside the loop of the store. The sample of a slow store is smaller."""
     sample = settings(SAMPLE, max_examples=6) if slow else SAMPLE
     await _run(machine, ground, WHOLE if FULL else sample)
 
 
-async def finds_fault(machine: Callable[[Ground], RuleBasedStateMachine], ground: Ground) -> bool:
+async def finds_fault(machine: Callable[[Place], RuleBasedStateMachine], ground: Place) -> bool:
     """Return whether the sample of a machine disagrees with a store."""
     try:
         await _run(
@@ -105,6 +121,6 @@ async def finds_fault(machine: Callable[[Ground], RuleBasedStateMachine], ground
     return False
 
 
-async def _run(machine: Callable[[Ground], RuleBasedStateMachine], ground: Ground, sample: settings) -> None:
+async def _run(machine: Callable[[Place], RuleBasedStateMachine], ground: Place, sample: settings) -> None:
     factory: Any = partial(machine, ground)  # typed as a class, and called as a function
     await asyncio.to_thread(run_state_machine_as_test, factory, settings=sample)

@@ -16,6 +16,7 @@ WRONG: Mapping[type, Callable[[Any], Any]] = {
     dict: lambda _: {},
     list: lambda _: [],
     tuple: lambda _: (),
+    set: lambda _: set(),
 }
 """A wrong answer of the same type. Instead of any other answer there is none."""
 
