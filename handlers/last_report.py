@@ -126,6 +126,8 @@ async def ensure_calls_left(ctx: Context, destination: Destination) -> None:
 async def _can_be_sent(ctx: Context, request: TapRequest) -> None:
     destination = tap_destination(request.run, request.tap)
     _ensure_wanted(request.run, destination)
+    if await ctx.reports.repository.has_expired(request.run.id):
+        raise UserError("report_expired", schedule=request.run.schedule_name)
     await _ensure_sendable(ctx, request.run, destination)
 
 

@@ -32,6 +32,11 @@ class Reports:
                 return report
         return None
 
+    async def has_expired(self, run_id: str) -> bool:
+        """Return whether the newest report of a run was recorded, and its file is gone."""
+        record = await self.find_record(run_id)
+        return record is not None and not await self._exists(record)
+
     async def find_record(self, run_id: str) -> Report | None:
         """Return the newest report of a run as it was recorded, even when its file is gone."""
         found = await self._store.find_reports(run_id=run_id, limit=1)

@@ -676,6 +676,7 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "nothing_to_report": [{"running": True}, {"running": False}],
     "revoke_accepted": [{"schedule": "每日巡检", "run": "r1", "count": count} for count in (1, 3)],
     "report_not_here": [{"schedule": "每日巡检"}],
+    "report_expired": [{"schedule": "每日巡检"}],
     "report_sent_lately": [{"schedule": "每日巡检", "asked_at": NOW}],
     "asked_too_often": [{"most": 20, "free_at": NOW}],
     "stop_accepted": [
@@ -888,7 +889,7 @@ TAPPED = (
     "no_such_schedule", "regenerate_pressed", "regenerate_running", "regenerate_unwanted", "report_is_there",
     "assets_deleted",
     "nothing_to_report", "revoke_pressed", "revoke_taken", "no_links",
-    "report_pressed", "report_taken", "no_such_run",
+    "report_pressed", "report_expired", "report_taken", "no_such_run",
     "report_not_here", "report_sent_lately", "asked_too_often", "calls_run_out",
     "nothing_to_resend", "resend_pressed", "resend_taken",
     "already_muted", "mute_pressed", "mute_taken",

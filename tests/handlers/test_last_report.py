@@ -77,6 +77,19 @@ async def test_the_same_report_at_the_same_place_is_answered_in_words_for_ten_mi
     assert places == ["group:cidA", "user:user01", "group:cidA"]
 
 
+async def test_the_button_of_a_card_whose_report_has_expired_says_so_and_sends_nothing(
+    core: CoreHarness,
+) -> None:
+    run = await core.finished_run()
+    core.clock.turn(seconds=40 * 86_400)
+    await core.reports.purge_expired()
+    core.messenger.sent.clear()
+    pressed = await core.intake.receive_tap(tap_on(run.id, "report"))
+    await core.do_jobs()
+    assert "过了保存期" in pressed["tips"]
+    assert core.messenger.verbs() == []
+
+
 async def test_two_who_press_at_the_same_moment_get_one_file(core: CoreHarness) -> None:
     run = await core.finished_run()
     core.messenger.sent.clear()
