@@ -304,6 +304,7 @@ class Mute:
     until: datetime | None = None  # None = the next run only
     run_id: str = ""  # the run that has used up a mute of the next run
     cause: str = ""  # the message or card tap that asked for it
+    ended_by: str = ""  # the message that ended it early
 
     def covers(self, at: datetime) -> bool:
         """Return whether it is in force at a time. A mute of the next run is, until a run has used it up."""

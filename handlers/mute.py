@@ -12,7 +12,7 @@ from bot.chat.language.spans import Span, next_morning, split_span
 from bot.chat.permissions import Permission
 from bot.chat.requests import CommandRequest, TapRequest
 from bot.chat.router import SCHEDULE, ButtonReplies, Router, Synonyms
-from bot.delivery.policy.effective import active_mute
+from bot.delivery.policy.effective import active_mute, end_mute
 from bot.errors import UserError
 from bot.models import MarkdownMessage, Mute, Run, Schedule, ScheduleOverride
 from cards.buttons import ButtonColor, ButtonDesign, ButtonRank
@@ -103,25 +103,33 @@ def _muted(override: ScheduleOverride, asked: Mute) -> ScheduleOverride:
     en="start notifications of a schedule again",
 )
 async def unmute(ctx: Context, request: CommandRequest) -> MarkdownMessage:
+    key, now = request_key(request.message), ctx.clock()
     if request.argument:
         schedule = await find_schedule(ctx, request, request.argument)
     else:
-        schedule = await _find_muted(ctx, request)
-    if active_mute(await ctx.delivery.overrides.find(schedule.id), ctx.clock()) is None:
+        schedule = await _find_muted(ctx, request, key)
+    override = await ctx.delivery.overrides.find(schedule.id)
+    if not _was_ended(override, key) and active_mute(override, now) is None:
         raise UserError("not_muted", schedule=schedule.name)
-    await ctx.delivery.overrides.change(schedule.id, lambda each: replace(each, mute=None))
+    await ctx.delivery.overrides.change(schedule.id, lambda each: end_mute(each, key, now))
     return ctx.cards.reply("unmute_accepted", schedule=schedule.name)
 
 
-async def _find_muted(ctx: Context, request: CommandRequest) -> Schedule:
-    """Return the only schedule that is muted.
+def _was_ended(override: ScheduleOverride | None, key: str) -> bool:
+    """Return whether this message has ended a mute before."""
+    return bool(override and override.mute and override.mute.ended_by == key)
+
+
+async def _find_muted(ctx: Context, request: CommandRequest, key: str) -> Schedule:
+    """Return the only schedule that is muted, or that was until this message ended it.
 
     Raises:
         UserError: None is muted, or there are several.
     """
     overrides, now = await ctx.delivery.overrides.all(), ctx.clock()
     schedules = await ctx.visible_schedules(request)
-    muted = [each for each in schedules if active_mute(overrides.get(each.id), now)]
+    ended = [each for each in schedules if _was_ended(overrides.get(each.id), key)]
+    muted = ended or [each for each in schedules if active_mute(overrides.get(each.id), now)]
     if len(muted) > 1:
         raise ctx.schedules.ambiguous(muted)
     if not muted:

@@ -78,6 +78,17 @@ async def test_what_was_sent_again_is_said_though_it_has_arrived(
     assert core.messenger.verbs().count("file") == 1
 
 
+@pytest.mark.parametrize("words", ["取消静默 每日巡检", "取消静默"])
+async def test_a_mute_that_was_ended_is_said_to_be_ended(
+    core: CoreHarness, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    await core.say("静默 每日巡检 2h")
+    await die_before_answering(core, make_message(words), monkeypatch)
+    answer = await restart(core)
+    assert "恢复推送" in answer
+    assert "没有静默" not in answer
+
+
 @pytest.mark.parametrize("words", ["最近报告", "重跑"])
 async def test_what_was_counted_before_is_not_counted_again(
     core: CoreHarness, monkeypatch: pytest.MonkeyPatch, words: str

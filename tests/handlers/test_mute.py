@@ -10,8 +10,10 @@ from tests.factories import make_message, make_schedule
 async def muted_until(core: CoreHarness) -> str:
     """Return the end of the mute of the schedule in the configured zone, or what it is instead."""
     mute = (await core.context.delivery.overrides.find("s1")).mute
-    if mute is None or mute.until is None:
-        return "next" if mute else "not muted"
+    if mute is None or mute.ended_by:
+        return "not muted"
+    if mute.until is None:
+        return "next"
     return f"{mute.until.astimezone(core.context.schedules.zone):%m-%d %H:%M}"
 
 

@@ -31,6 +31,14 @@ def active_mute(override: ScheduleOverride | None, now: datetime) -> Mute | None
     return mute if mute and mute.covers(now) else None
 
 
+def end_mute(override: ScheduleOverride, cause: str, now: datetime) -> ScheduleOverride:
+    """End the mute of a schedule. It is kept, so that the same cause may ask again."""
+    mute = override.mute
+    if mute is None or mute.ended_by:
+        return override
+    return replace(override, mute=replace(mute, until=min(mute.until or now, now), ended_by=cause))
+
+
 def mute_of_run(override: ScheduleOverride, run: Run, end: datetime, now: datetime) -> Mute | None:
     """Return the mute that silences a run, or None.
 

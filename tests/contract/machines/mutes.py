@@ -7,7 +7,7 @@ from functools import partial
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule
 
-from bot.delivery.policy.effective import active_mute, use_up_mute
+from bot.delivery.policy.effective import active_mute, end_mute, use_up_mute
 from bot.delivery.policy.overrides import Overrides
 from bot.models import Acknowledgement, Mute, Person, ScheduleOverride
 from tests.contract.machines.harness import BOTS, SPANS, Ground, Machine
@@ -16,7 +16,7 @@ SCHEDULES = st.integers(0, 1)
 PEOPLE = st.sampled_from([Person(id="user01", name="李雷"), Person(id="user02", name="韩梅梅")])
 
 
-def with_mute(override: ScheduleOverride, mute: Mute | None) -> ScheduleOverride:
+def with_mute(override: ScheduleOverride, mute: Mute) -> ScheduleOverride:
     return replace(override, mute=mute)
 
 
@@ -48,9 +48,12 @@ class MutesMachine(Machine):
 
     @rule(bot=BOTS, schedule=SCHEDULES)
     def unmute(self, bot: int, schedule: int) -> None:
-        name = self.named("schedule", schedule)
-        self.run(Overrides(self.bot(bot).overrides).change(name, partial(with_mute, mute=None)))
-        self.keep(replace(self.known(schedule), mute=None))
+        name, now = self.named("schedule", schedule), self.now()
+        self.run(Overrides(self.bot(bot).overrides).change(name, partial(end_mute, cause="said", now=now)))
+        mute = self.known(schedule).mute
+        if mute and not mute.ended_by:
+            ended = replace(mute, until=min(mute.until or now, now), ended_by="said")
+            self.keep(replace(self.known(schedule), mute=ended))
 
     @rule(bot=BOTS, schedule=SCHEDULES, number=st.integers(0, 2))
     def use_up(self, bot: int, schedule: int, number: int) -> None:

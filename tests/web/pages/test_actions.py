@@ -106,7 +106,7 @@ async def test_a_schedule_is_muted_and_unmuted(site: PageHarness, span: str) -> 
     override = await site.core.context.delivery.overrides.find("s1")
     assert active_mute(override, site.core.clock()) is not None
     await site.press("/status/schedules/s1", "unmute")
-    assert (await site.core.context.delivery.overrides.find("s1")).mute is None
+    assert active_mute(await site.core.context.delivery.overrides.find("s1"), site.core.clock()) is None
 
 
 async def test_what_did_not_arrive_is_sent_again(site: PageHarness) -> None:
