@@ -1,4 +1,4 @@
-"""A history: what was to be told, what people saw, and what the service claims, each with its time.
+"""A history: what people asked for, what they saw, and what the service claims, each with its time.
 
 It is stored as JSON lines. `kind` says which record a line is; times are ISO 8601 with an offset.
 """
@@ -17,6 +17,7 @@ class Act(StrEnum):
 
     SUMMARY = "summary"  # a card or a message
     FILE = "file"
+    ANSWER = "answer"  # to a message or a tap of a person, in place of a run
 
 
 class ClaimState(StrEnum):
@@ -28,6 +29,29 @@ class ClaimState(StrEnum):
     PENDING = "pending"
 
 
+class WishKind(StrEnum):
+    """Something that a person may ask for."""
+
+    TALK = "talk"  # nothing but an answer
+    RUN = "run"  # of a schedule
+    FILE = "file"  # of an earlier run
+    MUTE = "mute"  # a schedule
+    UNMUTE = "unmute"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """A person asked for something, by a message or by a button of a card."""
+
+    id: str
+    wants: WishKind
+    of: str  # a schedule, or of a file its run
+    at: datetime
+    until: datetime | None = None  # end of a mute; None mutes the next run only
+    card: str = ""  # run of the card whose button was tapped
+    person: str = ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Expected:
     """A run ended at a time, and a destination is to be told by an act."""
@@ -36,7 +60,17 @@ class Expected:
     destination: str
     act: Act
     at: datetime
-    digest: str = ""  # SHA-256 of the file, if it is known
+    digest: str = ""  # SHA-256 of the file, or what the answer says, if it is known
+
+
+@dataclass(frozen=True, kw_only=True)
+class Muted:
+    """A run ended at a time, and people do not want a destination to be told by an act."""
+
+    run: str
+    destination: str
+    act: Act
+    at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +82,7 @@ class Effect:
     act: Act
     at: datetime
     id: str
-    digest: str = ""  # SHA-256 of what they can download
+    digest: str = ""  # SHA-256 of what they can download, or what the answer says
     broken: str = ""  # why what they see is not whole
 
 
@@ -72,10 +106,12 @@ class Restart:
     at: datetime
 
 
-Record = Expected | Effect | Claim | Restart
+Record = Wish | Expected | Muted | Effect | Claim | Restart
 KINDS: Mapping[str, type[Record]] = {
-    kind.__name__.lower(): kind for kind in (Expected, Effect, Claim, Restart)
+    kind.__name__.lower(): kind for kind in (Wish, Expected, Muted, Effect, Claim, Restart)
 }
+TIMES = frozenset({"at", "until"})
+WORDS: Mapping[str, type[StrEnum]] = {"act": Act, "state": ClaimState, "wants": WishKind}
 
 
 def write_history(path: Path, records: Iterable[Record]) -> None:
@@ -101,11 +137,10 @@ def _record(line: dict[str, Any]) -> Record:
     unknown = line.keys() - {field.name for field in fields(kind)}
     if unknown:
         raise ValueError(f"unknown field {min(unknown)}")
-    line["at"] = datetime.fromisoformat(line["at"])
+    for name in TIMES & line.keys():
+        line[name] = datetime.fromisoformat(line[name]) if line[name] else None
     if line["at"].tzinfo is None:
         raise ValueError(f"no offset: {line['at']}")
-    if "act" in line:
-        line["act"] = Act(line["act"])
-    if "state" in line:
-        line["state"] = ClaimState(line["state"])
+    for name in WORDS.keys() & line.keys():
+        line[name] = WORDS[name](line[name])
     return kind(**line)

@@ -14,7 +14,18 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from evidence.history import Act, Claim, ClaimState, Effect, Expected, Record, Restart, read_history
+from evidence.history import (
+    Act,
+    Claim,
+    ClaimState,
+    Effect,
+    Expected,
+    Muted,
+    Record,
+    Restart,
+    Wish,
+    read_history,
+)
 
 LATE_SECONDS = 120.0
 """Longest time from the end of a run, or from the last restart after it, until people see it."""
@@ -31,9 +42,11 @@ class Verdict(StrEnum):
     BROKEN = "broken"  # what was seen is not whole
     OUT_OF_ORDER = "out of order"  # the file before the summary, or anything before the end of the run
     LATE = "late"
+    UNWANTED = "unwanted"  # seen or tried, though it was muted
+    KEPT_SILENT = "kept silent"  # muted, and nobody saw it
 
 
-PROMISED = frozenset({Verdict.EXACTLY_ONCE, Verdict.UNCONFIRMED})
+PROMISED = frozenset({Verdict.EXACTLY_ONCE, Verdict.UNCONFIRMED, Verdict.KEPT_SILENT})
 """Verdicts that keep what is promised."""
 
 
@@ -60,6 +73,7 @@ class Case:
     """All records of one act."""
 
     expected: Expected | None = None
+    muted: Muted | None = None
     effects: dict[str, Effect] = field(default_factory=dict)  # by id
     claims: dict[str, Claim] = field(default_factory=dict)  # the last one of each source
 
@@ -90,21 +104,24 @@ def judge(
 
 
 def _cases(history: Iterable[Record]) -> tuple[Mapping[Key, Case], Sequence[datetime]]:
+    """Group records by act. What a wish leads to is for whoever knows the words of the product."""
     cases, restarts = defaultdict[Key, Case](Case), list[datetime]()
     for record in history:
         if isinstance(record, Restart):
             restarts.append(record.at)
+        if isinstance(record, Restart | Wish):
             continue
         case = cases[Key(run=record.run, destination=record.destination, act=record.act)]
         match record:
             case Expected():
                 case.expected = record
+            case Muted():
+                case.muted = record
             case Effect():
                 case.effects[record.id] = record
             case Claim():
-                known = case.claims.get(record.source)
-                if known is None or known.at <= record.at:
-                    case.claims[record.source] = record
+                known = case.claims.get(record.source, record)
+                case.claims[record.source] = max(record, known, key=lambda claim: claim.at)
     return dict(cases), sorted(restarts)
 
 
@@ -120,6 +137,8 @@ def _decide(
         return Verdict.LIED, f"claims contradict each other: {said}"
     state = next(iter(states), None)
     seen = next(iter(case.effects.values()), None)
+    if case.muted is not None:
+        return _decide_muted(seen, state)
     if seen is None:
         return _decide_unseen(case, state)
     if case.expected is None:
@@ -130,6 +149,16 @@ def _decide(
         or _decide_order(seen, case.expected.at, summary)
         or _decide_delay(seen.at - since, late)
     )
+
+
+def _decide_muted(seen: Effect | None, state: ClaimState | None) -> tuple[Verdict, str]:
+    if seen is not None:
+        return Verdict.UNWANTED, "seen, though it was muted"
+    if state is ClaimState.SENT:
+        return Verdict.LIED, "claimed as sent, and nobody saw it"
+    if state in {ClaimState.UNCONFIRMED, ClaimState.PENDING}:
+        return Verdict.UNWANTED, f"muted, and claimed as {state}"
+    return Verdict.KEPT_SILENT, "muted, and nobody saw it"
 
 
 def _decide_unseen(case: Case, state: ClaimState | None) -> tuple[Verdict, str]:

@@ -13,13 +13,14 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from evidence.history import Act, Expected, Record, read_history, write_history
+from evidence.history import Record, Wish, read_history, write_history
 from evidence.judge import PROMISED, Judgement, Verdict, judge
+from evidence.wishes import Due, expectations
 from evidence.world import ROOT
 
 ZONE = ZoneInfo("Europe/Berlin")
@@ -34,14 +35,6 @@ DUE: Mapping[str, tuple[time, Callable[[date], bool]]] = {
     "leap": (time(12), lambda day: (day.month, day.day) == (2, 29)),
 }
 """Time and days of each schedule."""
-TOLD: Sequence[tuple[str, Act]] = (
-    ("group:cidSandboxGroupOps==", Act.SUMMARY),
-    ("group:cidSandboxGroupOps==", Act.FILE),
-    ("webhook:default", Act.SUMMARY),
-    ("work:user01", Act.SUMMARY),
-    ("work:user01", Act.FILE),
-)
-"""What people are told of a run, and where."""
 
 
 def instant(day: date, at: time) -> datetime:
@@ -52,13 +45,19 @@ def instant(day: date, at: time) -> datetime:
     return local.astimezone(UTC)
 
 
-def expected(first: date, days: int) -> Iterator[Expected]:
-    """Yield what the calendar says that people are told of."""
+def calendar(first: date, days: int) -> Iterator[Due]:
+    """Yield the runs that the calendar starts, in the order of days."""
     for day in (first + timedelta(days=number) for number in range(days)):
-        due = {f"{name}@{day}": at for name, (at, is_due) in DUE.items() if is_due(day)}
-        for run, at in due.items():
-            for destination, act in TOLD:
-                yield Expected(run=run, destination=destination, act=act, at=instant(day, at))
+        for name, (at, is_due) in DUE.items():
+            if is_due(day):
+                yield Due(run=f"{name}@{day}", schedule=name, at=instant(day, at))
+
+
+def complete(first: date, days: int, history: Iterable[Record]) -> Sequence[Record]:
+    """Return a history with what people were to see, by the calendar and by what they asked for."""
+    records = [*history]
+    wishes = [record for record in records if isinstance(record, Wish)]
+    return [*expectations([*calendar(first, days)], wishes), *records]
 
 
 def simulate(folder: Path, options: argparse.Namespace) -> tuple[str, Sequence[Record]]:
@@ -73,7 +72,7 @@ def simulate(folder: Path, options: argparse.Namespace) -> tuple[str, Sequence[R
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - our own
     if done.returncode:
         raise RuntimeError(f"the simulation fails: {done.stderr[-2000:]}")
-    return done.stdout.strip(), [*expected(options.first, options.days), *read_history(history)]
+    return done.stdout.strip(), complete(options.first, options.days, read_history(history))
 
 
 def report(judgements: Sequence[Judgement]) -> str:

@@ -13,12 +13,15 @@ from evidence.history import (
     ClaimState,
     Effect,
     Expected,
+    Muted,
     Record,
     Restart,
+    Wish,
+    WishKind,
     read_history,
     write_history,
 )
-from evidence.judge import Judgement, Verdict, judge, main
+from evidence.judge import PROMISED, Judgement, Verdict, judge, main
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 GROUP, PERSON = "group:cidA", "user:user01"
@@ -54,7 +57,7 @@ def sound() -> list[Record]:
 
 def is_seeded(record: Record) -> bool:
     """Return whether a record is one of the summary of the first run in the group."""
-    if isinstance(record, Restart):
+    if isinstance(record, Restart | Wish):
         return False
     return (record.run, record.destination, record.act) == ("run1", GROUP, Act.SUMMARY)
 
@@ -73,6 +76,13 @@ def without(history: list[Record], *kinds: type[Record]) -> list[Record]:
 def doubled(history: list[Record]) -> list[Record]:
     again = [replace(r, id="again") for r in history if isinstance(r, Effect) and is_seeded(r)]
     return [*history, *again]
+
+
+def muted(history: list[Record]) -> list[Record]:
+    """Return a history in which people do not want the summary that they see."""
+    wanted = [r for r in history if isinstance(r, Expected) and is_seeded(r)]
+    silenced = [Muted(run=r.run, destination=r.destination, act=r.act, at=r.at) for r in wanted]
+    return [*without(history, Expected), *silenced]
 
 
 FAULTS: dict[str, tuple[Verdict, Callable[[list[Record]], list[Record]]]] = {
@@ -116,6 +126,16 @@ FAULTS: dict[str, tuple[Verdict, Callable[[list[Record]], list[Record]]]] = {
         Verdict.OUT_OF_ORDER,
         lambda history: changed(history, Effect, at=NOON - timedelta(seconds=1)),
     ),
+    "seen, though it was muted": (Verdict.UNWANTED, muted),
+    "muted, and claimed as sent": (Verdict.LIED, lambda history: without(muted(history), Effect)),
+    "muted, and tried": (
+        Verdict.UNWANTED,
+        lambda history: changed(without(muted(history), Effect), Claim, state=ClaimState.UNCONFIRMED),
+    ),
+    "another answer than the one that is due": (
+        Verdict.LIED,
+        lambda history: changed(changed(history, Expected, digest="gone"), Effect, digest="accepted"),
+    ),
     "seen late": (Verdict.LATE, lambda history: changed(history, Effect, at=NOON + timedelta(hours=1))),
 }
 
@@ -145,6 +165,12 @@ def test_a_file_before_its_summary_is_out_of_order() -> None:
     assert broken(list(found)) == [Verdict.OUT_OF_ORDER]
 
 
+def test_what_is_muted_and_not_seen_is_kept_silent() -> None:
+    judgements = judge(without(muted(sound()), Effect, Claim))
+    assert broken(list(judgements)) == [Verdict.KEPT_SILENT]
+    assert {found.verdict for found in judgements} <= PROMISED
+
+
 @pytest.mark.parametrize("seen", [True, False])
 def test_who_does_not_know_may_say_so(*, seen: bool) -> None:
     history = changed(sound(), Claim, state=ClaimState.UNCONFIRMED)
@@ -164,9 +190,14 @@ def test_the_last_claim_of_a_source_counts() -> None:
 
 
 def test_a_history_survives_its_file(tmp_path: Path) -> None:
-    path = tmp_path / "history.jsonl"
-    write_history(path, [*sound(), Restart(at=NOON)])
-    assert list(read_history(path)) == [*sound(), Restart(at=NOON)]
+    path, later = tmp_path / "history.jsonl", NOON + timedelta(hours=2)
+    mutes = [
+        Wish(id=f"wish{number}", wants=WishKind.MUTE, of="s1", at=NOON, until=until)
+        for number, until in enumerate((later, None))
+    ]
+    history = [*muted(sound()), *mutes, Restart(at=NOON)]
+    write_history(path, history)
+    assert list(read_history(path)) == history
 
 
 @pytest.mark.parametrize(

@@ -5,16 +5,23 @@ from pathlib import Path
 
 import pytest
 
-from evidence.history import read_history
+from evidence.history import Wish, WishKind, read_history
 from evidence.judge import PROMISED, Verdict, judge
-from evidence.year import LATE, expected
+from evidence.year import LATE, complete
 from tests.scenarios.year_simulation import year
 
 SAMPLE = {
-    "a leap day and the first of a month": (date(2028, 2, 29), 2),
-    "a skipped hour": (date(2028, 3, 26), 1),
-    "a repeated hour": (date(2028, 10, 29), 1),
+    "a leap day and the first of a month": (date(2028, 2, 29), 2, 9),
+    "a skipped hour": (date(2028, 3, 26), 1, 10),
+    "a repeated hour": (date(2028, 10, 29), 1, 4),
 }
+"""First day, days, and seed."""
+ASKED_FOR = {
+    "a leap day and the first of a month": {WishKind.RUN, WishKind.FILE, WishKind.MUTE},
+    "a skipped hour": {WishKind.FILE},
+    "a repeated hour": {WishKind.RUN, WishKind.MUTE},
+}
+"""What people ask for on SQLite, each by a message or a card."""
 
 
 @pytest.mark.parametrize(
@@ -22,16 +29,24 @@ SAMPLE = {
     [*(("sqlite", when) for when in SAMPLE), ("mongo", "a skipped hour")],
     indirect=["address"],
 )
-async def test_two_bots_tell_each_due_run_once_through_trouble_and_an_upgrade(
+async def test_two_bots_tell_what_is_due_and_wanted_once_through_trouble_and_an_upgrade(
     tmp_path: Path, address: str, when: str
 ) -> None:
-    first, days = SAMPLE[when]
-    async with year(address, tmp_path, tmp_path / "history.jsonl", seed=days) as case:
+    first, days, seed = SAMPLE[when]
+    async with year(address, tmp_path, tmp_path / "history.jsonl", seed=seed) as case:
         case.upgrade_days, case.place.weather.severity = days, 3  # so few days would be calm
+        case.talk_chance = 0.15
         await case.live(first, days)
-    judgements = judge([*expected(first, days), *read_history(tmp_path / "history.jsonl")], late=LATE)
+    history = complete(first, days, read_history(tmp_path / "history.jsonl"))
+    judgements = judge(history, late=LATE)
     broken = [found for found in judgements if found.verdict not in PROMISED]
     assert broken == []
     assert sum(found.verdict is Verdict.EXACTLY_ONCE for found in judgements) > len(judgements) / 2
     assert case.place.weather.deaths > 0
     assert case.upgrades == 1
+    if address.startswith("sqlite"):
+        wishes = [record for record in history if isinstance(record, Wish)]
+        assert {wish.wants for wish in wishes} == ASKED_FOR[when] | {WishKind.TALK}
+        assert any(wish.card for wish in wishes)
+        silent = any(found.verdict is Verdict.KEPT_SILENT for found in judgements)
+        assert silent is (WishKind.MUTE in ASKED_FOR[when])

@@ -16,173 +16,31 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
 
 import aiohttp
 
-from bot.chat.permissions import AccessPolicy
-from bot.config.settings import Settings
-from bot.errors import DingRunError
-from bot.models import JobState, Message, NotifyOn, RunStatus
-from bot.wiring.stores import StoreSet, open_stores
+from bot.models import Person
 from dingtalk_sandbox import Sandbox
-from evidence.history import Act, Expected, Record, Restart, write_history
-from tests.conftest import CoreHarness, changed
-from tests.factories import make_message, make_schedule
-from tests.fakes import FakeClock, FakeEngine
-from tests.scenarios.fault_injection import GROUP, PLACES, SCENE, Bot
-from tests.scenarios.faults import FaultySession, Killed
+from evidence.history import Act, Effect, Record, Restart, write_history
+from evidence.wishes import ACCEPTED, AGAIN, GROUP
+from evidence.year import ZONE, calendar
+from tests.factories import make_message
+from tests.fakes import FakeClock
 from tests.scenarios.year_history import Chronicle
-from tests.scenarios.year_upgrades import downgrade, earlier_versions, remove
-from tests.scenarios.year_weather import Weather, weathered
+from tests.scenarios.year_installation import SCHEDULES, YEAR_SCENE, Installation
+from tests.scenarios.year_people import People, Request, understand
+from tests.scenarios.year_upgrades import downgrade, earlier_versions, keeps_mutes, remove
+from tests.scenarios.year_weather import Weather
 
-ZONE = ZoneInfo("Europe/Berlin")
+GROUP_ID = GROUP.removeprefix("group:")
 FIRST = date(2028, 1, 1)  # of a leap year
-SCHEDULES = tuple(
-    make_schedule(id=id_, name=name, cron=cron, notify_enable=True, notify_on=NotifyOn.ALWAYS, send_to=PLACES)
-    for id_, name, cron in (
-        ("daily", "每日巡检", "30 2 * * *"),  # in the hour that the clocks skip and repeat
-        ("evening", "晚间巡检", "55 23 * * *"),
-        ("weekly", "每周巡检", "0 8 * * 1"),
-        ("monthly", "月度巡检", "5 0 1 * *"),
-        ("leap", "闰日巡检", "0 12 29 2 *"),
-    )
-)
 MINUTES = (0, 5, 30, 55)  # at which the bots look whether something is due, in the busy hours
 BUSY_HOURS = (0, 2, 23)
-ROUND_SECONDS = 61
-MAX_ROUNDS = 300
-QUESTIONS = ("状态", "帮助", "失败 晚间巡检", "重跑 每日巡检", "重跑 晚间巡检", "重跑 月度巡检")
 TALK_CHANCE = 1 / 15  # in a look
-REPEAT_CHANCE = 1 / 4  # that DingTalk says a message again
+LAST_LOOKS = 4
 UPGRADE_DAYS = 19
 IN_THE_MIDDLE = 1 / 2  # chance that an upgrade interrupts work
 UPGRADE = timedelta(minutes=10)
-
-
-class YearHarness(CoreHarness):
-    """The core of a bot in the time zone of the year."""
-
-    url = "sqlite:///"
-
-    def settings(self) -> Settings:
-        settings = changed(super().settings(), store={"url": self.url})
-        return settings.model_copy(update={"timezone": ZONE.key})
-
-
-@dataclass(kw_only=True)
-class Installation:
-    """Two bots, their store and their DingTalk."""
-
-    address: str
-    folder: Path
-    sandbox: Sandbox
-    session: aiohttp.ClientSession
-    clock: FakeClock
-    weather: Weather
-    chance: random.Random
-    engine: FakeEngine = field(default_factory=lambda: FakeEngine(*SCHEDULES))
-    bots: list[Bot] = field(default_factory=list)
-    unheard: list[Message] = field(default_factory=list)
-    stores: StoreSet | None = None
-
-    async def open(self) -> None:
-        """Start both bots on the store, as two processes."""
-        for _ in range(2):
-            stores = open_stores(self.address)
-            await stores.store.open()
-            if self.address.startswith("sqlite"):
-                store: Any = stores.store
-                await store.rows(
-                    "pragma synchronous=off"
-                )  # the processes that die here take no disk with them
-            self.stores = stores
-            self.bots.append(self._bot(stores))
-
-    def _bot(self, stores: StoreSet) -> Bot:
-        faulty = weathered(stores, self.weather)
-        store: Any = faulty.store
-        core = YearHarness(
-            store=store,
-            stores=faulty,
-            quota_store=faulty.quota,
-            clock=self.clock,
-            folder=self.folder / "reports",
-            engine=self.engine,
-            per_hour=0,
-            access_policy=AccessPolicy(admins=("user01",), conversations=(GROUP,)),
-        )
-        core.url = self.address
-        self.engine.known[:] = SCHEDULES
-        bot = Bot(core=core, url=self.sandbox.url, session=FaultySession(self.session, self.weather))
-        bot.start()
-        return bot
-
-    async def close(self) -> None:
-        for bot in self.bots:
-            await bot.core.store.close()
-        self.bots.clear()
-
-    async def round(self, *, due: bool = True) -> None:
-        """One bot takes all of its steps, or dies in one of them."""
-        bot = self.chance.choice(self.bots)
-        self.weather.turn(self.clock())
-        try:
-            await self._hear(bot)
-            if due:
-                await bot.core.services.scheduler.tick(self.clock())
-            await bot.core.do_jobs()
-            self.engine.end_all()
-            await bot.core.watcher.tick()
-            await bot.core.do_jobs()
-            await bot.core.reconciler.run()
-        except Killed:
-            bot.start()
-        except DingRunError:
-            pass  # logged, and tried again in the next round
-
-    async def _hear(self, bot: Bot) -> None:
-        """DingTalk says a message until it is acked, and sometimes once more."""
-        for message in list(self.unheard):
-            await bot.core.intake.receive_message(message)
-            if self.chance.random() > REPEAT_CHANCE:
-                self.unheard.remove(message)
-
-    async def settle(self, *, due: bool = True) -> None:
-        """Go on until nothing is left to do. Raises `TimeoutError` if that never happens."""
-        for _ in range(MAX_ROUNDS):
-            await self.round(due=due)
-            if await self._is_quiet():
-                return
-            self.clock.turn(seconds=ROUND_SECONDS)
-        raise TimeoutError(f"not settled at {self.clock()}: {await self._open_jobs()}")
-
-    async def _is_quiet(self) -> bool:
-        if self.unheard or await self._open_jobs():
-            return False
-        assert self.stores is not None
-        return not await self.stores.store.find_runs(status=RunStatus.RUNNING, limit=1)
-
-    async def _open_jobs(self) -> Sequence[str]:
-        assert self.stores is not None
-        found = await self.stores.store.find_jobs(states={JobState.TODO, JobState.DOING}, limit=100)
-        now = self.clock() + timedelta(hours=1)  # a reminder of a day ahead is not waited for
-        return [job.id for job in found if (job.lease_until or job.due_at) < now]
-
-    async def keep_house(self) -> None:
-        """Take the steps of housekeeping."""
-        services = self.chance.choice(self.bots).core.services
-        for step in (
-            services.run_retention.sweep,
-            services.audit_log.purge_expired,
-            services.payload_retention.sweep,
-            services.reports.purge_expired,
-        ):
-            try:
-                await step()
-            except (Killed, DingRunError):
-                continue
 
 
 @dataclass(kw_only=True)
@@ -192,24 +50,32 @@ class Year:
     place: Installation
     chronicle: Chronicle
     out: Path
-    wishes: int = 0
+    talk_chance: float = TALK_CHANCE
     upgrade_days: int = UPGRADE_DAYS
     upgrades: int = 0
     records: list[Record] = field(default_factory=list)
 
     async def live(self, first: date, days: int) -> None:
         """Live through the days, from midnight to midnight in the time zone."""
-        clock = self.place.clock
-        clock.now = midnight(first) - timedelta(minutes=1)
-        await self.place.open()
-        await self.place.settle()
-        versions = earlier_versions(self.place.address)
+        place = self.place
+        self.people = People(
+            chance=place.chance,
+            chronicle=self.chronicle,
+            schedules=SCHEDULES,
+            calendar=[*calendar(first, days)],
+        )
+        place.clock.now = midnight(first) - timedelta(minutes=1)
+        await place.open()
+        await place.settle()
+        versions = earlier_versions(place.address)
         for number in range(days):
             day = first + timedelta(days=number)
             if number % self.upgrade_days == self.upgrade_days - 1:
                 await self._upgrade(versions[self.upgrades % len(versions)])
             await self._day(day)
-        await self.place.settle(due=False)
+        for _ in range(LAST_LOOKS):  # a look may take longer than until the next, or fail
+            await place.settle()
+        await place.settle(due=False)
         await self.write()
 
     async def _day(self, day: date) -> None:
@@ -220,32 +86,55 @@ class Year:
                 continue  # the last one took longer
             place.clock.now = look
             await place.settle()
-            if place.chance.random() < TALK_CHANCE:  # while nothing runs, so that no wish is refused
-                self._say(place.chance.choice(QUESTIONS))
+            if place.chance.random() < self.talk_chance:  # while nothing runs, so that no wish is refused
+                await self._look()
+                await self._ask(self.people.choose(place.clock()))
                 await place.settle()
         await place.keep_house()
         await self.write()
 
-    def _say(self, text: str) -> None:
-        """Somebody says something in the group. What they wish is to be told once."""
-        self.wishes += 1
-        place, id_ = self.place, f"wish{self.wishes}"
-        hook, _ = place.sandbox.state.open_session(GROUP, place.sandbox.state.scenario.apps[0])
-        message = make_message(text, id=id_, conversation_id=GROUP, session_webhook=hook)
-        place.unheard.append(message)
-        if text.startswith("重跑"):
-            self.records += [
-                Expected(run=id_, destination=str(to), act=act, at=place.clock())
-                for to in PLACES
-                for act in (Act.SUMMARY, Act.FILE)
-                if act is Act.SUMMARY or to.takes_files
-            ]
+    async def _ask(self, request: Request) -> None:
+        """Somebody says or taps something in the group."""
+        place, wish = self.place, request.wish
+        self.records.append(wish)
+        first = self.chronicle.ask(wish, request.tap)
+        if request.tap is None:
+            hook, _ = place.sandbox.state.open_session(GROUP_ID, place.sandbox.state.scenario.apps[0])
+            place.unheard.append(
+                make_message(
+                    request.text,
+                    id=wish.id,
+                    conversation_id=GROUP_ID,
+                    session_webhook=hook,
+                    sender=Person(id=wish.person),
+                )
+            )
+            return
+        told, died = await place.press(request.tap)
+        answer = understand(told)
+        if first and died and answer == AGAIN:
+            answer = ACCEPTED  # the tap before, which nobody answered, was the first
+        self.records.append(
+            Effect(
+                run=wish.id,
+                destination=GROUP,
+                act=Act.ANSWER,
+                at=place.clock(),
+                id=f"{wish.id}/told",
+                digest=answer,
+            )
+        )
 
     async def _upgrade(self, version: int) -> None:
         """Both bots stop, their store becomes one of an earlier version, and a newer version starts on it."""
         place = self.place
+        if not keeps_mutes(place.address, version):
+            while request := self.people.unmute(place.clock()):
+                await self._ask(request)
+                await place.settle()
+                await self._look()
         if place.chance.random() < IN_THE_MIDDLE:
-            self._say("重跑 每日巡检")
+            await self._ask(self.people.rerun("daily", place.clock()))
             await place.round()
         await place.close()
         await downgrade(place.address, version)
@@ -255,10 +144,13 @@ class Year:
         self.records.append(Restart(at=place.clock()))
         await place.settle()
 
-    async def write(self) -> None:
-        """Append what has happened since the last time."""
+    async def _look(self) -> None:
         assert self.place.stores is not None
         self.records += await self.chronicle.look(self.place.stores.store, self.place.clock())
+
+    async def write(self) -> None:
+        """Append what has happened since the last time."""
+        await self._look()
         await asyncio.to_thread(write_history, self.out, self.records)
         self.records.clear()
 
@@ -283,8 +175,9 @@ async def year(address: str, folder: Path, out: Path, seed: int) -> AsyncIterato
     """Open the sandbox, and a year that has not begun."""
     async with AsyncExitStack() as stack:
         clock, chance = FakeClock(), random.Random(seed)  # noqa: S311 - no secret in it
-        scene = SCENE | {"settings": {"qps": 0, "api_limit": 0, "stream_limit": 0}}
-        sandbox = await stack.enter_async_context(Sandbox(scenario=scene, clock=clock))
+        stack.callback(random.setstate, random.getstate())
+        random.seed(seed)  # pauses between attempts are spread by chance
+        sandbox = await stack.enter_async_context(Sandbox(scenario=YEAR_SCENE, clock=clock))
         session = await stack.enter_async_context(aiohttp.ClientSession())
         place = Installation(
             address=address,
@@ -296,7 +189,7 @@ async def year(address: str, folder: Path, out: Path, seed: int) -> AsyncIterato
             chance=chance,
         )
         stack.push_async_callback(place.close)
-        yield Year(place=place, chronicle=Chronicle(sandbox, ZONE), out=out)
+        yield Year(place=place, chronicle=Chronicle(sandbox, ZONE, understand), out=out)
 
 
 async def simulate(options: argparse.Namespace) -> str:
@@ -308,7 +201,9 @@ async def simulate(options: argparse.Namespace) -> str:
         await remove(options.store)
     weather = case.place.weather
     troubles = ", ".join(f"{count} {what}" for what, count in sorted(weather.happened.items()))
-    return f"{weather.deaths} deaths, {case.upgrades} upgrades, {case.wishes} messages of people, {troubles}"
+    return (
+        f"{weather.deaths} deaths, {case.upgrades} upgrades, {case.people.count} wishes of people, {troubles}"
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -15,12 +15,18 @@ from tests.stores.sqlite.test_upgrade import add
 
 FIRST_WITH_QUOTA = 2  # a store of version 1 has no table for it
 FIRST_WITH_SKIPPED = 9  # before, skipped was written skip
+FIRST_WITH_MUTES = 12
 MONGO_VERSIONS = (2, 4)  # documents with other names, and runs that are not counted
 
 
 def earlier_versions(address: str) -> Sequence[int]:
     """Return the versions of a store from which an upgrade is tried."""
     return range(FIRST_WITH_QUOTA, len(MIGRATIONS)) if address.startswith("sqlite") else MONGO_VERSIONS
+
+
+def keeps_mutes(address: str, version: int) -> bool:
+    """Return whether an earlier version of a store keeps what is muted."""
+    return not address.startswith("sqlite") or version >= FIRST_WITH_MUTES
 
 
 async def downgrade(address: str, version: int) -> None:

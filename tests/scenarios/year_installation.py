@@ -1,0 +1,188 @@
+"""Two bots of a year on one store, with their sandbox, their weather and their clock."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from bot.chat.permissions import AccessPolicy
+from bot.config.settings import Settings
+from bot.errors import DingRunError
+from bot.models import CardTap, JobState, Message, NotifyOn, RunStatus
+from bot.wiring.stores import StoreSet, open_stores
+from dingtalk_sandbox import Sandbox
+from evidence.year import ZONE
+from tests.conftest import CoreHarness, changed
+from tests.factories import make_schedule
+from tests.fakes import FakeClock, FakeEngine
+from tests.scenarios.fault_injection import GROUP, PLACES, ROBOT_GROUP, SCENE, Bot
+from tests.scenarios.faults import FaultySession, Killed
+from tests.scenarios.year_weather import Weather, weathered
+
+MEMBERS = ("user01", "user02")
+YEAR_SCENE = SCENE | {
+    "groups": [
+        {"id": GROUP, "title": "安全运营群", "members": list(MEMBERS), "robots": ["dingsandboxapp"]},
+        {"id": ROBOT_GROUP, "title": "机器人群", "members": ["user01"], "robots": []},
+    ],
+    "settings": {"qps": 0, "api_limit": 0, "stream_limit": 0},
+}
+SCHEDULES = tuple(
+    make_schedule(id=id_, name=name, cron=cron, notify_enable=True, notify_on=NotifyOn.ALWAYS, send_to=PLACES)
+    for id_, name, cron in (
+        ("daily", "每日巡检", "30 2 * * *"),  # in the hour that the clocks skip and repeat
+        ("evening", "晚间巡检", "55 23 * * *"),
+        ("weekly", "每周巡检", "0 8 * * 1"),
+        ("monthly", "月度巡检", "5 0 1 * *"),
+        ("leap", "闰日巡检", "0 12 29 2 *"),
+    )
+)
+ROUND_SECONDS = 61
+MAX_ROUNDS = 300
+REPEAT_CHANCE = 1 / 4  # that DingTalk says a message again
+MAX_TAPS = 50
+BUSY, CONFIRM = "现在太忙", "再按一次"  # in what a person is told who taps
+
+
+class YearHarness(CoreHarness):
+    """The core of a bot in the time zone of the year."""
+
+    url = "sqlite:///"
+
+    def settings(self) -> Settings:
+        settings = changed(super().settings(), store={"url": self.url})
+        return settings.model_copy(update={"timezone": ZONE.key})
+
+
+@dataclass(kw_only=True)
+class Installation:
+    """Two bots, their store and their DingTalk."""
+
+    address: str
+    folder: Path
+    sandbox: Sandbox
+    session: aiohttp.ClientSession
+    clock: FakeClock
+    weather: Weather
+    chance: random.Random
+    engine: FakeEngine = field(default_factory=lambda: FakeEngine(*SCHEDULES))
+    bots: list[Bot] = field(default_factory=list)
+    unheard: list[Message] = field(default_factory=list)
+    stores: StoreSet | None = None
+
+    async def open(self) -> None:
+        """Start both bots on the store, as two processes."""
+        for _ in range(2):
+            stores = open_stores(self.address)
+            await stores.store.open()
+            if self.address.startswith("sqlite"):
+                store: Any = stores.store
+                await store.rows(
+                    "pragma synchronous=off"
+                )  # the processes that die here take no disk with them
+            self.stores = stores
+            self.bots.append(self._bot(stores))
+
+    def _bot(self, stores: StoreSet) -> Bot:
+        faulty = weathered(stores, self.weather)
+        store: Any = faulty.store
+        core = YearHarness(
+            store=store,
+            stores=faulty,
+            quota_store=faulty.quota,
+            clock=self.clock,
+            folder=self.folder / "reports",
+            engine=self.engine,
+            per_hour=0,
+            access_policy=AccessPolicy(admins=MEMBERS[:1], operators=MEMBERS[1:], conversations=(GROUP,)),
+        )
+        core.url = self.address
+        self.engine.known[:] = SCHEDULES
+        bot = Bot(core=core, url=self.sandbox.url, session=FaultySession(self.session, self.weather))
+        bot.start()
+        return bot
+
+    async def close(self) -> None:
+        for bot in self.bots:
+            await bot.core.store.close()
+        self.bots.clear()
+
+    async def round(self, *, due: bool = True) -> None:
+        """One bot takes all of its steps, or dies in one of them."""
+        bot = self.chance.choice(self.bots)
+        self.weather.turn(self.clock())
+        try:
+            await self._hear(bot)
+            if due:
+                await bot.core.services.scheduler.tick(self.clock())
+            await bot.core.do_jobs()
+            self.engine.end_all()
+            await bot.core.watcher.tick()
+            await bot.core.do_jobs()
+            await bot.core.reconciler.run()
+        except Killed:
+            bot.start()
+        except DingRunError:
+            pass  # logged, and tried again in the next round
+
+    async def _hear(self, bot: Bot) -> None:
+        """DingTalk says a message until it is acked, and sometimes once more."""
+        for message in list(self.unheard):
+            await bot.core.intake.receive_message(message)
+            if self.chance.random() > REPEAT_CHANCE:
+                self.unheard.remove(message)
+
+    async def press(self, tap: CardTap) -> tuple[str, bool]:
+        """Tap a button until a bot answers. Returns what is told, and whether a bot died before."""
+        died = False
+        for _ in range(MAX_TAPS):
+            bot = self.chance.choice(self.bots)
+            try:
+                told = "".join((await bot.core.intake.receive_tap(tap)).values())
+            except Killed:
+                bot.start()
+                died = True
+                continue
+            if CONFIRM not in told and BUSY not in told:
+                return told, died
+            self.clock.turn(seconds=2)
+        raise TimeoutError(f"no answer to a tap at {self.clock()}")
+
+    async def settle(self, *, due: bool = True) -> None:
+        """Go on until nothing is left to do. Raises `TimeoutError` if that never happens."""
+        for _ in range(MAX_ROUNDS):
+            await self.round(due=due)
+            if await self._is_quiet():
+                return
+            self.clock.turn(seconds=ROUND_SECONDS)
+        raise TimeoutError(f"not settled at {self.clock()}: {await self._open_jobs()}")
+
+    async def _is_quiet(self) -> bool:
+        if self.unheard or await self._open_jobs():
+            return False
+        assert self.stores is not None
+        return not await self.stores.store.find_runs(status=RunStatus.RUNNING, limit=1)
+
+    async def _open_jobs(self) -> Sequence[str]:
+        assert self.stores is not None
+        found = await self.stores.store.find_jobs(states={JobState.TODO, JobState.DOING}, limit=100)
+        now = self.clock() + timedelta(hours=1)  # a reminder of a day ahead is not waited for
+        return [job.id for job in found if (job.lease_until or job.due_at) < now]
+
+    async def keep_house(self) -> None:
+        """Take the steps of housekeeping."""
+        services = self.chance.choice(self.bots).core.services
+        for step in (
+            services.run_retention.sweep,
+            services.audit_log.purge_expired,
+            services.payload_retention.sweep,
+            services.reports.purge_expired,
+        ):
+            try:
+                await step()
+            except (Killed, DingRunError):
+                continue
