@@ -89,7 +89,10 @@ TARGETS: Mapping[str, Target] = {
         modules=["bot/api/keys.py", "bot/api/gate.py"],
         tests=["tests/api/test_keys.py", "tests/api/test_gate.py"],
     ),
-    "delivery": Target(modules=["bot/delivery/*.py"], tests=["tests/delivery"]),
+    "delivery": Target(
+        modules=["bot/delivery/*.py"],
+        tests=["tests/delivery", "tests/runs/test_lapses.py", "tests/handlers/test_resend.py"],
+    ),
 }
 
 

@@ -32,10 +32,6 @@ class QuietHours:
                 return end
         return None
 
-    def is_end(self, at: datetime) -> bool:
-        """Return whether quiet hours end at a time."""
-        return self.end_after(at - timedelta(microseconds=1)) == at
-
     def wait_until(self, run: Run, destination: Destination, now: datetime) -> datetime | None:
         """Return until when the summary of a run waits, or None if it is sent now.
 

@@ -6,14 +6,25 @@ from datetime import timedelta
 import pytest
 
 from bot.delivery.policy.effective import (
+    acknowledgement_of,
     active_mute,
+    change_notification,
     count_muted_before,
     effective_schedule,
     mute_of_run,
     use_up_mute,
 )
-from bot.models import Destination, Mute, NotifyChange, NotifyOn, Person, RecipientOptions, Run
-from tests.factories import NOW, make_override, make_run, make_schedule
+from bot.models import (
+    Acknowledgement,
+    Destination,
+    Mute,
+    NotifyChange,
+    NotifyOn,
+    Person,
+    RecipientOptions,
+    Run,
+)
+from tests.factories import NOW, make_ended_run, make_override, make_run, make_schedule
 
 WHO = Person(id="user01", name="李雷")
 GROUP = Destination.parse("group:cidA")
@@ -89,3 +100,63 @@ def test_muted_runs_are_counted_beyond_those_that_are_read() -> None:
         run = make_run(start_time=NOW + hour * HOUR, end_time=NOW + hour * HOUR, muted=TWO_HOURS.mute)
         runs.insert(0, replace(run, muted_before=count_muted_before(run, runs[:5])))
     assert count_muted_before(make_run(start_time=NOW + 30 * HOUR), runs[:5]) == 30
+
+
+def notification(
+    before: NotifyChange | None, wanted: NotifyChange, **schedule: object
+) -> NotifyChange | None:
+    """Return what is kept when somebody changes what a schedule notifies of, which was off and `finished`."""
+    override = make_override(notify=before, mute=NEXT.mute)
+    changed = change_notification(make_schedule(**schedule), override, wanted)
+    assert replace(changed, notify=before) == override  # nothing else is changed
+    return changed.notify
+
+
+ON, OFF = change(notify_enable=True), change(notify_enable=False)
+FAILED, FINISHED = change(notify_on=NotifyOn.FAILED), change(notify_on=NotifyOn.FINISHED)
+
+
+@pytest.mark.parametrize(
+    ("before", "wanted", "kept"),
+    [
+        (None, ON, ON),
+        (None, FAILED, FAILED),
+        (FAILED, ON, change(notify_enable=True, notify_on=NotifyOn.FAILED)),
+        (ON, FAILED, change(notify_enable=True, notify_on=NotifyOn.FAILED)),
+        (FAILED, change(notify_on=NotifyOn.CHANGE), change(notify_on=NotifyOn.CHANGE)),
+        (ON, OFF, None),
+        (None, OFF, None),
+        (FAILED, FINISHED, None),
+        (change(notify_enable=True, notify_on=NotifyOn.FAILED), OFF, FAILED),
+        (change(notify_enable=True, notify_on=NotifyOn.FAILED), FINISHED, ON),
+    ],
+)
+def test_what_equals_the_own_setting_of_a_schedule_is_no_change(
+    before: NotifyChange | None, wanted: NotifyChange, kept: NotifyChange | None
+) -> None:
+    assert notification(before, wanted) == kept
+
+
+def test_what_equals_the_own_setting_is_a_change_where_a_destination_has_another() -> None:
+    differs, alike = RecipientOptions(to=GROUP, notify_on=NotifyOn.ALWAYS), RecipientOptions(to=GROUP)
+    assert notification(None, FINISHED, recipient_options=(alike, differs)) == FINISHED
+    assert notification(None, FINISHED, recipient_options=(alike,)) is None
+
+
+CARE = Acknowledgement(by=WHO, at=NOW, until=NOW + HOUR, run_id="r1")
+
+
+@pytest.mark.parametrize(("minutes", "covered"), [(-1, False), (0, True), (59, True), (60, False)])
+def test_whoever_takes_care_does_so_for_what_fails_until_then(minutes: int, covered: bool) -> None:
+    run = replace(make_ended_run(error=1), end_time=NOW + timedelta(minutes=minutes))
+    assert acknowledgement_of(make_override(acknowledgement=CARE), run) == (CARE if covered else None)
+
+
+def test_whoever_takes_care_does_so_for_the_run_itself_and_for_no_success() -> None:
+    override = make_override(acknowledgement=CARE)
+    before = replace(make_ended_run(error=1), id="r1", end_time=NOW - HOUR)
+    assert acknowledgement_of(override, before) == CARE
+    assert acknowledgement_of(override, replace(before, end_time=None)) == CARE
+    assert acknowledgement_of(override, replace(make_ended_run(), id="r1")) is None
+    assert acknowledgement_of(make_override(), before) is None
+    assert acknowledgement_of(None, before) is None
