@@ -5,20 +5,25 @@ from datetime import timedelta
 
 import pytest
 
-from bot.delivery.plan import card_id
+from bot.delivery.plan import card_id, job_id
 from bot.delivery.policy.start_notices import start_recipients
 from bot.errors import PermanentError, TemporaryError
 from bot.models import (
     CardTap,
     Destination,
+    JobState,
     Mute,
+    NotifyChange,
     NotifyOn,
     Person,
     PushStatus,
+    QuotaKind,
     RecipientOptions,
     RunStatus,
     TaskStatus,
 )
+from bot.quota.budget import Budget, month_of
+from bot.stores.sqlite.quota import SqliteQuotaStore
 from tests.conftest import GROUP, CoreHarness
 from tests.factories import make_run, make_schedule
 
@@ -117,6 +122,99 @@ async def test_a_mute_while_it_runs_does_not_leave_the_card_running(started: Cor
     await started.finish(status=TaskStatus.ERROR)
     assert "执行中" not in shown(started, run.id)
     assert started.messenger.verbs() == ["card", "update"]
+
+
+async def start_of(core: CoreHarness) -> object:
+    """Return why a run that starts now gets no card, or None if it gets one."""
+    run = await core.trigger(cause=f"cron:s1:{core.clock().isoformat()}")
+    job = await core.store.find_job(job_id("start", run.id, GROUP))
+    assert job is not None
+    assert job.state is JobState.DONE
+    return job.result.get("skipped")
+
+
+async def end(core: CoreHarness) -> list[str]:
+    """Let the runs end, and return what is sent."""
+    core.messenger.sent.clear()
+    await core.finish()
+    return [verb for verb in core.messenger.verbs() if verb in {"card", "update", "note"}]
+
+
+async def test_no_card_is_sent_at_the_start_where_cards_were_rejected(started: CoreHarness) -> None:
+    started.messenger.trouble_with["card"] = [PermanentError("no scope")] * 2  # at the start, and at the end
+    await started.finished_run()
+    started.clock.turn(seconds=60)
+    assert await start_of(started) == "cards are rejected here"
+    assert await end(started) == ["note"]
+
+
+async def test_no_card_is_sent_at_the_start_if_its_update_would_be_saved(started: CoreHarness) -> None:
+    started.budget = Budget(limits={QuotaKind.API: 1_000})
+    started.build()
+    quota = SqliteQuotaStore(started.store)
+    await quota.add_usage(month_of(started.clock()), QuotaKind.API, 799)
+    assert await start_of(started) is None
+    await quota.add_usage(month_of(started.clock()), QuotaKind.API, 1)
+    started.clock.turn(seconds=60)
+    assert await start_of(started) == "the monthly quota is running out"
+    assert sorted(await end(started)) == ["card", "update"]
+
+
+async def test_a_start_takes_one_of_the_cards_of_a_minute(started: CoreHarness) -> None:
+    started.notify = {"cards_per_minute": 1}
+    started.build()
+    assert await start_of(started) is None
+    started.clock.turn(seconds=1)
+    assert await start_of(started) == "there are too many cards this minute"
+
+
+async def test_in_quiet_hours_a_run_starts_silently(started: CoreHarness) -> None:
+    started.notify = {"quiet_hours": "10:00-12:00"}  # it is 11:00
+    started.build()
+    assert await start_of(started) == "the schedule is silent now"
+    started.clock.turn(seconds=3_600)
+    assert await start_of(started) is None
+
+
+async def test_notifications_that_were_turned_off_meanwhile_count_at_the_start(started: CoreHarness) -> None:
+    off = NotifyChange(by=LI, at=started.clock(), notify_enable=False)
+    await started.context.delivery.overrides.change("s1", lambda each: replace(each, notify=off))
+    assert await start_of(started) == "the schedule is silent now"
+    assert await end(started) == []
+
+
+async def test_where_messages_are_only_logged_nothing_is_sent_at_the_start(started: CoreHarness) -> None:
+    elsewhere = Destination.parse("group:cidA#gone")
+    started.schedule = replace(started.schedule, send_to=(elsewhere,))
+    run = await started.trigger()
+    job = await started.store.find_job(job_id("start", run.id, elsewhere))
+    assert job is not None
+    assert job.result == {"skipped": "the channel has no cards"}
+
+
+async def test_the_card_waits_until_the_engine_has_taken_the_run(started: CoreHarness) -> None:
+    started.engine.refusal = TemporaryError("ARL is busy")
+    run = await started.trigger()
+    assert started.messenger.verbs() == []
+    started.engine.refusal = None
+    started.clock.turn(seconds=10)
+    await started.do_jobs()
+    started.clock.turn(seconds=2)
+    await started.do_jobs()
+    assert "执行中" in shown(started, run.id)
+
+
+async def test_the_summary_of_a_started_run_waits_while_no_calls_are_left(started: CoreHarness) -> None:
+    started.budget = Budget(limits={QuotaKind.API: 1_000})
+    started.build()
+    run = await started.trigger()
+    quota = SqliteQuotaStore(started.store)
+    await quota.add_usage(month_of(started.clock()), QuotaKind.API, 1_000)
+    assert await end(started) == []
+    await quota.add_usage(month_of(started.clock()), QuotaKind.API, -900)  # more calls were bought
+    started.clock.turn(seconds=6 * 3_600)
+    await started.do_jobs()
+    assert "执行中" not in shown(started, run.id)
 
 
 @pytest.mark.parametrize(
