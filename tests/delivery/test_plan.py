@@ -4,14 +4,25 @@ from datetime import timedelta
 
 import pytest
 
-from bot.delivery.plan import MAX_EXPORT_WAIT, card_id, jobs_for_finished_run, push_status_of, run_of_card
+from bot.delivery.payload import DeliveryPayload
+from bot.delivery.plan import (
+    MAX_EXPORT_WAIT,
+    card_id,
+    delivery_job,
+    job_id,
+    jobs_for_finished_run,
+    push_status_of,
+    run_of_card,
+)
 from bot.models import (
     NULL_DESTINATION,
     Destination,
+    FileMode,
     Job,
     JobState,
     NotifyOn,
     PushStatus,
+    RecipientOptions,
     RunStatus,
 )
 from tests.factories import NOW, make_ended_run, make_job, make_run
@@ -51,6 +62,41 @@ def test_a_webhook_gets_a_message_and_no_file() -> None:
 def test_a_run_in_error_has_no_report() -> None:
     jobs = jobs_for_finished_run(make_ended_run(RunStatus.ERROR, notify_on=NotifyOn.ALWAYS), NOW)
     assert [job.kind for job in jobs] == ["card"]
+
+
+def test_every_destination_gets_its_own_jobs_in_turn() -> None:
+    run = make_ended_run(send_to=(GROUP, ROBOT, PERSON))
+    jobs = jobs_for_finished_run(run, NOW)
+    ids = [f"card:{run.id}:{GROUP}", f"file:{run.id}:{GROUP}", f"note:{run.id}:{ROBOT}"]
+    ids += [f"card:{run.id}:{PERSON}", f"file:{run.id}:{PERSON}"]
+    assert [job.id for job in jobs] == [f"export:{run.id}", *ids]
+    assert {job.run_id for job in jobs} == {run.id}
+    assert {job.due_at for job in jobs[1:]} == {NOW + MAX_EXPORT_WAIT}
+    assert {job.created_at for job in jobs} == {NOW}
+
+
+def test_a_destination_that_wants_no_file_gets_the_card_alone() -> None:
+    options = (RecipientOptions(to=GROUP, file=FileMode.ASK),)
+    jobs = jobs_for_finished_run(make_ended_run(recipient_options=options), NOW)
+    assert [job.kind for job in jobs] == ["export", "card"]
+
+
+def test_a_card_that_shows_a_running_run_is_updated_whoever_is_told() -> None:
+    run = make_ended_run(notify_on=NotifyOn.FAILED)
+    _, card = jobs_for_finished_run(run, NOW, [GROUP])
+    assert (card.id, card.due_at) == (f"card:{run.id}:{GROUP}", NOW + MAX_EXPORT_WAIT)
+    told = make_ended_run()
+    assert jobs_for_finished_run(told, NOW, [GROUP]) == jobs_for_finished_run(told, NOW)
+
+
+def test_a_job_that_something_else_causes_has_an_id_of_its_own() -> None:
+    payload = DeliveryPayload(destination=GROUP, asked=True)
+    first, later = (
+        delivery_job("file", "r1", payload, NOW),
+        delivery_job("file", "r1", payload, NOW, cause="m1"),
+    )
+    assert (first.id, later.id) == (job_id("file", "r1", GROUP), "file:r1:group:cidA:m1")
+    assert (later.run_id, later.due_at, DeliveryPayload.of(later)) == ("r1", NOW, payload)
 
 
 def test_a_card_id_names_its_run() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.delivery.payload import DeliveryPayload, DeliveryResult
+from bot.delivery.payload import DeliveryPayload, DeliveryResult, was_sent_alone
 from bot.delivery.routing import Route, RoutingSnapshot, choose_route
 from bot.models import Destination
 from bot.quota.budget import QuotaLevel
@@ -73,3 +73,102 @@ def test_a_resend_chooses_its_route_anew() -> None:
     assert (again.route, again.digest, again.via, again.withheld) == (None, "", None, False)
     assert (again.part, again.card_created, again.target) == (2, True, GROUP)
     assert again.requested_by_person
+
+
+@pytest.mark.parametrize(
+    ("result", "payload", "alone"),
+    [
+        ({}, {}, True),
+        ({"message_id": "m"}, {"asked": True}, True),
+        ({"silent": True}, {}, False),
+        ({"skipped": "muted"}, {}, False),
+        ({"digest": "d"}, {}, False),
+        ({"fell": "no cards"}, {}, False),
+        ({}, {"again": "card:r1:group:cidA"}, False),
+    ],
+)
+def test_a_summary_was_sent_alone_unless_it_waited_or_went_another_way(
+    result: dict[str, object], payload: dict[str, object], alone: bool
+) -> None:
+    job = make_job(payload=payload | {"destination": str(GROUP)}, result=result)
+    assert was_sent_alone(job) is alone
+
+
+def test_what_is_stored_keeps_its_names() -> None:
+    """Jobs that an older version stored are still read, and by an older bot on the same store."""
+    payload = DeliveryPayload(
+        destination=GROUP,
+        asked=True,
+        resend_of="file:r1:group:cidA",
+        by="user01",
+        cause="msg1",
+        part=2,
+        route=Route.DIGEST,
+        digest="digest:x",
+        quiet=True,
+        via=ROBOT,
+        withheld=True,
+        words=("title", "text"),
+        card_created=True,
+        card_content="abc",
+        template="t",
+        template_error="unpublished",
+    )
+    assert payload.as_json() == {
+        "version": 1,
+        "destination": "group:cidA",
+        "asked": True,
+        "again": "file:r1:group:cidA",
+        "by": "user01",
+        "cause": "msg1",
+        "part": 2,
+        "way": "digest",
+        "digest": "digest:x",
+        "quiet": True,
+        "via": "webhook:ops",
+        "bare": True,
+        "words": ["title", "text"],
+        "card_created": True,
+        "card_content": "abc",
+        "template": "t",
+        "template_error": "unpublished",
+    }
+    assert DeliveryPayload.of(make_job(payload=payload.as_json())) == payload
+    assert DeliveryPayload(destination=GROUP).as_json() == {"version": 1, "destination": "group:cidA"}
+
+
+def test_the_result_that_is_stored_keeps_its_names() -> None:
+    result = DeliveryResult(
+        message_id="m",
+        silent=True,
+        card_id="c",
+        exports=("e",),
+        digest="d",
+        fallback_reason="no cards",
+        skipped="muted",
+        parts=3,
+        link=True,
+        template="t",
+    )
+    assert result.as_json() == {
+        "message_id": "m",
+        "silent": True,
+        "card_id": "c",
+        "exports": ["e"],
+        "digest": "d",
+        "fell": "no cards",
+        "skipped": "muted",
+        "parts": 3,
+        "link": True,
+        "template": "t",
+    }
+    assert DeliveryResult.of(make_job(result=result.as_json())) == result
+    assert DeliveryResult().as_json() == {}
+
+
+def test_only_the_request_that_caused_a_resend_is_its_cause() -> None:
+    again = DeliveryPayload(destination=GROUP).for_resend("file:1", "user01", "msg1")
+    assert (again.is_resend_for("msg1"), again.is_resend_for("msg2")) == (True, False)
+    asked = DeliveryPayload(destination=GROUP, asked=True, cause="msg1")
+    assert (asked.is_resend_for("msg1"), asked.requested_by_person) == (False, True)
+    assert not DeliveryPayload(destination=GROUP).requested_by_person
