@@ -26,6 +26,7 @@ class ClaimState(StrEnum):
     SENT = "sent"
     UNCONFIRMED = "unconfirmed"
     FAILED = "failed"  # given up, or skipped
+    WITHHELD = "withheld"  # skipped because calls run out
     PENDING = "pending"
 
 
@@ -61,6 +62,8 @@ class Expected:
     act: Act
     at: datetime
     digest: str = ""  # SHA-256 of the file, or what the answer says, if it is known
+    latest: datetime | None = None  # when people must have seen it, if it may wait
+    may_be_withheld: bool = False  # if the service says so
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,11 +109,24 @@ class Restart:
     at: datetime
 
 
-Record = Wish | Expected | Muted | Effect | Claim | Restart
+@dataclass(frozen=True, kw_only=True)
+class Calls:
+    """Calls of a month so far: as DingTalk counts them and as the service booked them."""
+
+    month: str
+    quota: str  # api or stream_webhook
+    at: datetime
+    counted: int
+    booked: int
+    troubles: int  # deaths and such in this month, each of which leaves one call booked that was not made
+    limit: int = 0  # 0 is no limit
+
+
+Record = Wish | Expected | Muted | Effect | Claim | Restart | Calls
 KINDS: Mapping[str, type[Record]] = {
-    kind.__name__.lower(): kind for kind in (Wish, Expected, Muted, Effect, Claim, Restart)
+    kind.__name__.lower(): kind for kind in (Wish, Expected, Muted, Effect, Claim, Restart, Calls)
 }
-TIMES = frozenset({"at", "until"})
+TIMES = frozenset({"at", "until", "latest"})
 WORDS: Mapping[str, type[StrEnum]] = {"act": Act, "state": ClaimState, "wants": WishKind}
 
 

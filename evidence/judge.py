@@ -16,6 +16,7 @@ from pathlib import Path
 
 from evidence.history import (
     Act,
+    Calls,
     Claim,
     ClaimState,
     Effect,
@@ -44,9 +45,10 @@ class Verdict(StrEnum):
     LATE = "late"
     UNWANTED = "unwanted"  # seen or tried, though it was muted
     KEPT_SILENT = "kept silent"  # muted, and nobody saw it
+    WITHHELD = "withheld"  # the service says that it held it back because calls run out, as it may
 
 
-PROMISED = frozenset({Verdict.EXACTLY_ONCE, Verdict.UNCONFIRMED, Verdict.KEPT_SILENT})
+PROMISED = frozenset({Verdict.EXACTLY_ONCE, Verdict.UNCONFIRMED, Verdict.KEPT_SILENT, Verdict.WITHHELD})
 """Verdicts that keep what is promised."""
 
 
@@ -109,7 +111,7 @@ def _cases(history: Iterable[Record]) -> tuple[Mapping[Key, Case], Sequence[date
     for record in history:
         if isinstance(record, Restart):
             restarts.append(record.at)
-        if isinstance(record, Restart | Wish):
+        if isinstance(record, Restart | Wish | Calls):
             continue
         case = cases[Key(run=record.run, destination=record.destination, act=record.act)]
         match record:
@@ -147,7 +149,7 @@ def _decide(
     return (
         _decide_seen(case, seen, state)
         or _decide_order(seen, case.expected.at, summary)
-        or _decide_delay(seen.at - since, late)
+        or _decide_delay(seen.at, since, max(case.expected.latest or since, since + late))
     )
 
 
@@ -168,6 +170,8 @@ def _decide_unseen(case: Case, state: ClaimState | None) -> tuple[Verdict, str]:
         return Verdict.EXACTLY_ONCE, "nobody was to be told, and nobody was"
     if state is ClaimState.UNCONFIRMED:
         return Verdict.UNCONFIRMED, "nobody saw it, and the service says that it does not know"
+    if state is ClaimState.WITHHELD and case.expected.may_be_withheld:
+        return Verdict.WITHHELD, "nobody saw it, and the service says that it held it back"
     return Verdict.LOST, f"nobody saw it; claimed: {state or 'nothing'}"
 
 
@@ -182,7 +186,7 @@ def _decide_seen(case: Case, seen: Effect, state: ClaimState | None) -> tuple[Ve
         return Verdict.LIED, f"claimed {wrong[0]}, people get {seen.digest}"
     if state is ClaimState.UNCONFIRMED:
         return Verdict.UNCONFIRMED, "seen once, and the service says that it does not know"
-    if state in {ClaimState.FAILED, ClaimState.PENDING}:
+    if state in {ClaimState.FAILED, ClaimState.PENDING, ClaimState.WITHHELD}:
         return Verdict.LIED, f"claimed as {state}, though it was seen"
     return None
 
@@ -196,9 +200,9 @@ def _decide_order(seen: Effect, ended: datetime, summary: Case | None) -> tuple[
     return None
 
 
-def _decide_delay(delay: timedelta, late: timedelta) -> tuple[Verdict, str]:
-    if delay > late:
-        return Verdict.LATE, f"seen {delay} after the run ended, or after the service was back"
+def _decide_delay(seen: datetime, since: datetime, latest: datetime) -> tuple[Verdict, str]:
+    if seen > latest:
+        return Verdict.LATE, f"seen {seen - since} after the run ended, or after the service was back"
     return Verdict.EXACTLY_ONCE, "seen once"
 
 

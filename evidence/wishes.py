@@ -1,4 +1,4 @@
-"""Say what people were to see: from the calendar and from what they asked for, and from nothing else.
+"""Say what people were to see: from the calendar, from what they asked for, and from the calls that are left.
 
 A muted run is told only where somebody asked for it. A mute of the next run is about the next scheduled one.
 """
@@ -7,9 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
-from evidence.history import Act, Expected, Muted, Wish, WishKind
+from evidence.calls import API, SHARED_AT, Shares, relaxed
+from evidence.history import Act, Calls, Expected, Muted, Wish, WishKind
 
 GROUP = "group:cidSandboxGroupOps=="
 TOLD: Sequence[tuple[str, Act]] = (
@@ -22,7 +24,7 @@ TOLD: Sequence[tuple[str, Act]] = (
 """What people are told of a run, and where. They ask in the group, where they get answers and files."""
 TO_MUTES = frozenset({WishKind.MUTE, WishKind.UNMUTE})
 ACCEPTED, AGAIN, EXPIRED, GONE = "accepted", "asked before", "card expired", "report gone"
-IS_MUTED, NOT_MUTED = "is muted", "is not muted"
+IS_MUTED, NOT_MUTED, NO_CALLS = "is muted", "is not muted", "no calls left"
 REPORTS_KEPT = timedelta(days=30)
 BUTTONS_WORK = timedelta(days=7)  # of those that start a run
 
@@ -69,7 +71,8 @@ class Mutes:
 class Wishes:
     """Answers to what people ask for, and files. It hears wishes in the order of time."""
 
-    def __init__(self, calendar: Sequence[Due]) -> None:
+    def __init__(self, calendar: Sequence[Due], shares: Shares) -> None:
+        self._shares = shares
         self.mutes = Mutes(calendar)
         self._ended: dict[str, datetime] = {each.run: each.at for each in calendar}
         self._tapped: set[tuple[str, str]] = set()  # cards whose file was asked for, and by whom
@@ -93,19 +96,31 @@ class Wishes:
             return AGAIN
         if self.age(wish.of, wish.at) > REPORTS_KEPT:
             return GONE
+        if self._shares.find(API, wish.at).least >= SHARED_AT:
+            return NO_CALLS
         self._tapped |= {(wish.card, wish.person)} if wish.card else set()
         return ACCEPTED
 
 
-def expectations(calendar: Sequence[Due], wishes: Iterable[Wish]) -> Iterator[Expected | Muted]:
+def expectations(
+    calendar: Sequence[Due], wishes: Iterable[Wish], calls: Iterable[Calls] = ()
+) -> Iterator[Expected | Muted]:
     """Yield what people were to see of each run and in answer to each wish, and what they had muted."""
-    heard = Wishes(calendar)
+    shares = Shares()
+    for counted in sorted(calls, key=attrgetter("at")):
+        shares.hear(counted)
+    heard = Wishes(calendar, shares)
     happened: list[Due | Wish] = [*calendar, *wishes]
-    for each in sorted(happened, key=lambda each: each.at):
-        if isinstance(each, Due):
-            yield from _of_run(each.run, each.at, heard.mutes.find(each.schedule, each.at), ())
-        else:
-            yield from _of_wish(heard, each)
+    for each in sorted(happened, key=attrgetter("at")):
+        for wanted in _of_due(heard, each) if isinstance(each, Due) else _of_wish(heard, each):
+            if isinstance(wanted, Expected) and wanted.act is not Act.ANSWER:
+                yield relaxed(wanted, shares)
+            else:
+                yield wanted
+
+
+def _of_due(heard: Wishes, due: Due) -> Iterator[Expected | Muted]:
+    yield from _of_run(due.run, due.at, heard.mutes.find(due.schedule, due.at), ())
 
 
 def _of_run(run: str, at: datetime, mute: Wish | None, asked_in: Sequence[str]) -> Iterator[Expected | Muted]:

@@ -18,7 +18,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from evidence.history import Record, Wish, read_history, write_history
+from evidence.calls import LATE, unexplained
+from evidence.history import Calls, Record, Wish, read_history, write_history
 from evidence.judge import PROMISED, Judgement, Verdict, judge
 from evidence.wishes import Due, expectations
 from evidence.world import ROOT
@@ -26,7 +27,6 @@ from evidence.world import ROOT
 ZONE = ZoneInfo("Europe/Berlin")
 FIRST = date(2028, 1, 1)
 DAYS = 366
-LATE = timedelta(hours=3)  # DingTalk is away for up to 45 minutes, and pauses between attempts reach 12.5
 DUE: Mapping[str, tuple[time, Callable[[date], bool]]] = {
     "daily": (time(2, 30), lambda day: True),
     "evening": (time(23, 55), lambda day: True),
@@ -57,7 +57,8 @@ def complete(first: date, days: int, history: Iterable[Record]) -> Sequence[Reco
     """Return a history with what people were to see, by the calendar and by what they asked for."""
     records = [*history]
     wishes = [record for record in records if isinstance(record, Wish)]
-    return [*expectations([*calendar(first, days)], wishes), *records]
+    calls = [record for record in records if isinstance(record, Calls)]
+    return [*expectations([*calendar(first, days)], wishes, calls), *records]
 
 
 def simulate(folder: Path, options: argparse.Namespace) -> tuple[str, Sequence[Record]]:
@@ -102,9 +103,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         shutil.rmtree(folder)
     if options.keep:
         write_history(options.keep, history)
-    judgements = judge(history, late=LATE)
-    sys.stdout.write(f"{happened}\n{report(judgements)}\n")
-    return 1 if any(found.verdict not in PROMISED for found in judgements) else 0
+    judgements, wrong = judge(history, late=LATE), [*unexplained(history)]
+    sys.stdout.write("\n".join([happened, *wrong, report(judgements), ""]))
+    return 1 if wrong or any(found.verdict not in PROMISED for found in judgements) else 0
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import pytest
 
 from evidence.history import (
     Act,
+    Calls,
     Claim,
     ClaimState,
     Effect,
@@ -23,6 +24,7 @@ from evidence.history import (
 )
 from evidence.judge import PROMISED, Judgement, Verdict, judge, main
 
+HOUR = timedelta(hours=1)
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 GROUP, PERSON = "group:cidA", "user:user01"
 
@@ -57,7 +59,7 @@ def sound() -> list[Record]:
 
 def is_seeded(record: Record) -> bool:
     """Return whether a record is one of the summary of the first run in the group."""
-    if isinstance(record, Restart | Wish):
+    if isinstance(record, Restart | Wish | Calls):
         return False
     return (record.run, record.destination, record.act) == ("run1", GROUP, Act.SUMMARY)
 
@@ -136,6 +138,22 @@ FAULTS: dict[str, tuple[Verdict, Callable[[list[Record]], list[Record]]]] = {
         Verdict.LIED,
         lambda history: changed(changed(history, Expected, digest="gone"), Effect, digest="accepted"),
     ),
+    "held back without leave": (
+        Verdict.LOST,
+        lambda history: changed(without(history, Effect), Claim, state=ClaimState.WITHHELD),
+    ),
+    "claimed as held back, and seen": (
+        Verdict.LIED,
+        lambda history: changed(
+            changed(history, Claim, state=ClaimState.WITHHELD), Expected, may_be_withheld=True
+        ),
+    ),
+    "given up, though it might only be held back": (
+        Verdict.LOST,
+        lambda history: changed(
+            changed(without(history, Effect), Claim, state=ClaimState.FAILED), Expected, may_be_withheld=True
+        ),
+    ),
     "seen late": (Verdict.LATE, lambda history: changed(history, Effect, at=NOON + timedelta(hours=1))),
 }
 
@@ -171,6 +189,20 @@ def test_what_is_muted_and_not_seen_is_kept_silent() -> None:
     assert {found.verdict for found in judgements} <= PROMISED
 
 
+def test_what_may_be_held_back_is_withheld_if_the_service_says_so() -> None:
+    history = changed(sound(), Expected, may_be_withheld=True)
+    silent = changed(without(history, Effect), Claim, state=ClaimState.WITHHELD)
+    judgements = judge(silent)
+    assert broken(list(judgements)) == [Verdict.WITHHELD]
+    assert {found.verdict for found in judgements} <= PROMISED
+
+
+@pytest.mark.parametrize(("minutes", "late"), [(59, []), (61, [Verdict.LATE])])
+def test_what_may_wait_is_late_after_that(minutes: int, late: list[Verdict]) -> None:
+    waiting = changed(told("run1", GROUP, Act.SUMMARY, 60.0 * minutes), Expected, latest=NOON + HOUR)
+    assert broken(list(judge(waiting))) == late
+
+
 @pytest.mark.parametrize("seen", [True, False])
 def test_who_does_not_know_may_say_so(*, seen: bool) -> None:
     history = changed(sound(), Claim, state=ClaimState.UNCONFIRMED)
@@ -195,7 +227,9 @@ def test_a_history_survives_its_file(tmp_path: Path) -> None:
         Wish(id=f"wish{number}", wants=WishKind.MUTE, of="s1", at=NOON, until=until)
         for number, until in enumerate((later, None))
     ]
-    history = [*muted(sound()), *mutes, Restart(at=NOON)]
+    waiting = Expected(run="run1", destination=GROUP, act=Act.FILE, at=NOON, latest=later)
+    calls = Calls(month="2026-11", quota="api", at=NOON, counted=1, booked=2, troubles=3)
+    history = [*muted(sound()), *mutes, waiting, calls, Restart(at=NOON)]
     write_history(path, history)
     assert list(read_history(path)) == history
 

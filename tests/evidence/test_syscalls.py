@@ -62,7 +62,7 @@ def test_a_campaign_goes_on_with_what_its_file_lacks(tmp_path: Path) -> None:
     assert [result.point for result in read_results(path)] == ["write-1", "write-2"]
     assert list(summary(read_results(path))) == [
         "KILL: 2 cases, 2 hit, 2 deaths, 0 broken; 2 exactly once, 0 unconfirmed, 0 lost, 0 doubled, 0 lied, "
-        "0 broken, 0 out of order, 0 late, 0 unwanted, 0 kept silent",
+        "0 broken, 0 out of order, 0 late, 0 unwanted, 0 kept silent, 0 withheld",
         "rescues: 2 a",
         "rescues never needed: b",
     ]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from evidence.history import Act, Expected, Muted, Wish, WishKind
+from evidence.history import Act, Calls, Expected, Muted, Wish, WishKind
 from evidence.wishes import (
     ACCEPTED,
     AGAIN,
@@ -14,6 +14,7 @@ from evidence.wishes import (
     GONE,
     GROUP,
     IS_MUTED,
+    NO_CALLS,
     NOT_MUTED,
     TOLD,
     Due,
@@ -119,6 +120,17 @@ def test_a_file_is_sent_until_it_is_gone() -> None:
     assert answers(early, late) == [ACCEPTED, GONE]
     assert files(early) == [(GROUP, Act.FILE)]
     assert files(late) == []
+
+
+def test_a_file_is_refused_when_the_calls_are_reserved() -> None:
+    asked = wish(WishKind.FILE, "daily@0", HOUR)
+    for counted, answer in ((94, ACCEPTED), (95, NO_CALLS)):
+        calls = Calls(
+            month="2028-01", quota="api", at=NOON, counted=counted, booked=counted, troubles=0, limit=100
+        )
+        found = [each for each in expectations(CALENDAR, [asked], [calls]) if each.run == asked.id]
+        sent = [(each.act, each.digest) for each in found if isinstance(each, Expected)]
+        assert sent == [(Act.ANSWER, answer), *[(Act.FILE, "")] * (answer == ACCEPTED)]
 
 
 def test_a_button_sends_a_file_once_for_each_person() -> None:

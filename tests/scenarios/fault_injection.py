@@ -25,6 +25,7 @@ from bot.messengers.dingtalk.webhook import WebhookMessenger
 from bot.messengers.dingtalk.work_notification import WorkNotificationMessenger
 from bot.models import (
     AuditOutcome,
+    CustomRobot,
     Destination,
     DestinationKind,
     Job,
@@ -34,7 +35,6 @@ from bot.models import (
     RunStatus,
     Trigger,
 )
-from bot.quota.budget import Budget
 from bot.stores.sqlite.audit import SqliteAudit
 from bot.stores.sqlite.quota import SqliteQuotaStore
 from bot.stores.sqlite.store import SqliteStore
@@ -68,17 +68,19 @@ class Bot:
     core: CoreHarness
     url: str
     session: Any
+    robots: dict[str, CustomRobot] = field(default_factory=lambda: {"default": make_robot()})
 
     def start(self) -> None:
         """As a process starts: nothing is remembered but what the store has."""
         core, app, clock = self.core, make_sandbox_app(self.url), self.core.clock
         tokens = Tokens(self.session, app, clock)
         ledger: Any = core.quota_store
-        limiter = RateLimiter(ledger, Budget(), clock=clock, sleep=self.sleep)
+        limiter = RateLimiter(ledger, core.budget, clock=clock, sleep=self.sleep)
         openapi: Any = OpenApiMessenger(self.session, app, tokens, clock=clock, rate_limiter=limiter)
         work = WorkNotificationMessenger(self.session, app, tokens, rate_limiter=limiter, sleep=self.sleep)
-        robots = {"default": make_robot()}
-        webhook = WebhookMessenger(self.session, robots, clock=clock, base=self.url, rate_limiter=limiter)
+        webhook = WebhookMessenger(
+            self.session, self.robots, clock=clock, base=self.url, rate_limiter=limiter
+        )
         core.messenger = openapi
         core.reached = {DestinationKind.WORK: work, DestinationKind.WEBHOOK: webhook}
         core.build()

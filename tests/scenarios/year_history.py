@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from bot.delivery.payload import Obstacle
 from bot.models import CardTap, Job, JobState, Run
 from bot.ports import Store
 from dingtalk_sandbox import Sandbox
 from dingtalk_sandbox.conversations import Message
 from dingtalk_sandbox.validation.cards import parse_buttons
 from evidence.history import Act, Claim, ClaimState, Effect, Record, Wish, WishKind
+from evidence.wishes import ACCEPTED
 from tests.scenarios.fault_injection import GROUP, PERSON, PLACES, ROBOT_GROUP
 
 SEEN_AT: Mapping[str, str] = dict(zip((GROUP, ROBOT_GROUP, PERSON), map(str, PLACES), strict=True))
@@ -26,9 +28,16 @@ STATES = {
     JobState.DEAD: ClaimState.FAILED,
     JobState.UNCONFIRMED: ClaimState.UNCONFIRMED,
 }
-STRONGEST = (ClaimState.SENT, ClaimState.UNCONFIRMED, ClaimState.PENDING, ClaimState.FAILED)
+STRONGEST = (
+    ClaimState.SENT,
+    ClaimState.UNCONFIRMED,
+    ClaimState.PENDING,
+    ClaimState.WITHHELD,
+    ClaimState.FAILED,
+)
 ROBOT = "dingsandboxapp"  # robotCode
 REPLY = "sendBySession"
+DIGEST = "digest-"  # begins the outTrackId of a card that runs share
 DELAYED = "⏳"  # begins a message that says that an answer comes later
 MAX_RUNS = 50  # since the last look
 WATCHED = timedelta(days=2)
@@ -42,6 +51,7 @@ class Known:
     id: str
     schedule: str
     card: str = ""  # outTrackId of its card in the group
+    waits: bool = False  # a delivery has not ended
 
 
 class Chronicle:
@@ -84,6 +94,11 @@ class Chronicle:
             self._watched[run.id] = wish.at
         return first
 
+    def refuse(self, wish: Wish) -> None:
+        """Note that a person gets no file."""
+        for wishes in self._files.values():
+            wishes[:] = [each for each in wishes if each.id != wish.id]
+
     async def look(self, store: Store, now: datetime) -> Sequence[Record]:
         """Return what is seen for the first time, and what the store claims of the runs of the last days."""
         for run in reversed(await store.find_runs(limit=MAX_RUNS)):
@@ -123,11 +138,14 @@ class Chronicle:
         if REPLY in str((message.exchange or {}).get("endpoint")):
             yield from self._answer(message, destination)
             return
+        shown = self._sandbox.state.cards.get(message.out_track_id)
         text = message.out_track_id or message.file_name or str(message.content)
+        if shown and message.out_track_id.startswith(DIGEST):
+            text = str(shown.public)
         act = Act.FILE if message.file_name else Act.SUMMARY
         for run in sorted(set(RUN.findall(text))):
             data = self._sandbox.state.media[message.media_id].data if message.file_name else b""
-            if message.out_track_id and destination == SEEN_AT[GROUP] and run in self._known:
+            if run in message.out_track_id and destination == SEEN_AT[GROUP] and run in self._known:
                 self._known[run].card = message.out_track_id
             yield Effect(
                 run=self._owner(run, act, message, destination),
@@ -149,6 +167,8 @@ class Chronicle:
         text = str(message.content.get("text") or message.content)
         wish = next((each for each in reversed(self._said) if each.at <= message.at), None)
         if wish and not text.startswith(DELAYED):
+            if self._understand(text) != ACCEPTED:
+                self.refuse(wish)
             yield Effect(
                 run=wish.id,
                 destination=destination,
@@ -173,6 +193,9 @@ class Chronicle:
                 )
                 for (name, destination, act), found in states.items()
             ]
+            self._known[run].waits = any(ClaimState.PENDING in found for found in states.values())
+            if self._known[run].waits:
+                self._watched[run] = now
         return claims
 
     async def _claims_of_answers(self, store: Store, now: datetime) -> Sequence[Claim]:
@@ -200,4 +223,6 @@ def strongest(states: set[ClaimState]) -> ClaimState:
 
 def claimed(job: Job) -> ClaimState:
     """Return what a job claims. One that was skipped claims that nobody was told."""
-    return ClaimState.FAILED if job.result.get("skipped") else STATES[job.state]
+    if skipped := job.result.get("skipped"):
+        return ClaimState.WITHHELD if skipped == Obstacle.QUOTA_LOW else ClaimState.FAILED
+    return STATES[job.state]

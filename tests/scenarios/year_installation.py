@@ -1,8 +1,8 @@
 """Two bots of a year on one store, with their sandbox, their weather and their clock."""
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,22 +12,28 @@ import aiohttp
 from bot.chat.permissions import AccessPolicy
 from bot.config.settings import Settings
 from bot.errors import DingRunError
-from bot.models import CardTap, JobState, Message, NotifyOn, RunStatus
+from bot.models import CardTap, Destination, JobState, Message, NotifyOn, QuotaKind, RunStatus
+from bot.quota.budget import Budget
 from bot.wiring.stores import StoreSet, open_stores
 from dingtalk_sandbox import Sandbox
 from evidence.year import ZONE
 from tests.conftest import CoreHarness, changed
-from tests.factories import make_schedule
+from tests.factories import make_robot, make_schedule
 from tests.fakes import FakeClock, FakeEngine
 from tests.scenarios.fault_injection import GROUP, PLACES, ROBOT_GROUP, SCENE, Bot
 from tests.scenarios.faults import FaultySession, Killed
 from tests.scenarios.year_weather import Weather, weathered
 
 MEMBERS = ("user01", "user02")
+BESIDE_TOKEN = "beside-webhook-token"  # noqa: S105 - the sandbox's own
 YEAR_SCENE = SCENE | {
     "groups": [
         {"id": GROUP, "title": "安全运营群", "members": list(MEMBERS), "robots": ["dingsandboxapp"]},
         {"id": ROBOT_GROUP, "title": "机器人群", "members": ["user01"], "robots": []},
+    ],
+    "custom_robots": [
+        {"token": "sandbox-webhook-token", "secret": "SECsandbox0123456789", "group": ROBOT_GROUP},
+        {"token": BESIDE_TOKEN, "secret": "SECsandbox0123456789", "group": GROUP, "name": "备用"},
     ],
     "settings": {"qps": 0, "api_limit": 0, "stream_limit": 0},
 }
@@ -44,6 +50,7 @@ SCHEDULES = tuple(
 ROUND_SECONDS = 61
 MAX_ROUNDS = 300
 REPEAT_CHANCE = 1 / 4  # that DingTalk says a message again
+WAIT = timedelta(hours=6)
 MAX_TAPS = 50
 BUSY, CONFIRM = "现在太忙", "再按一次"  # in what a person is told who taps
 
@@ -71,6 +78,8 @@ class Installation:
     chance: random.Random
     engine: FakeEngine = field(default_factory=lambda: FakeEngine(*SCHEDULES))
     bots: list[Bot] = field(default_factory=list)
+    budget: Budget = field(default_factory=Budget)
+    beside: bool = False  # a custom robot speaks in the group when API calls run out
     unheard: list[Message] = field(default_factory=list)
     stores: StoreSet | None = None
 
@@ -101,10 +110,30 @@ class Installation:
             access_policy=AccessPolicy(admins=MEMBERS[:1], operators=MEMBERS[1:], conversations=(GROUP,)),
         )
         core.url = self.address
+        core.budget, core.fallback_webhooks = self.budget, self._fallback_webhooks
         self.engine.known[:] = SCHEDULES
         bot = Bot(core=core, url=self.sandbox.url, session=FaultySession(self.session, self.weather))
+        bot.robots["beside"] = make_robot(BESIDE_TOKEN)
         bot.start()
         return bot
+
+    @property
+    def _fallback_webhooks(self) -> dict[str, Destination]:
+        return {str(PLACES[0]): Destination.parse("webhook:beside")} if self.beside else {}
+
+    def set_calls(self, limits: Mapping[QuotaKind, int], *, beside: bool) -> None:
+        """Change how many calls a month has, in the settings of DingTalk and of both bots, which restart."""
+        self.budget, self.beside = Budget(limits=limits), beside
+        state = self.sandbox.state
+        settings = replace(
+            state.settings,
+            api_limit=limits.get(QuotaKind.API, 0),
+            stream_limit=limits.get(QuotaKind.STREAM, 0),
+        )
+        state.scenario = replace(state.scenario, settings=settings)
+        for bot in self.bots:
+            bot.core.budget, bot.core.fallback_webhooks = self.budget, self._fallback_webhooks
+            bot.start()
 
     async def close(self) -> None:
         for bot in self.bots:
@@ -167,11 +196,18 @@ class Installation:
         assert self.stores is not None
         return not await self.stores.store.find_runs(status=RunStatus.RUNNING, limit=1)
 
-    async def _open_jobs(self) -> Sequence[str]:
+    async def _open_jobs(self, *, within: timedelta = timedelta(hours=1)) -> Sequence[str]:
+        """Return the jobs that are due soon. What waits for calls of the next month is not waited for."""
         assert self.stores is not None
-        found = await self.stores.store.find_jobs(states={JobState.TODO, JobState.DOING}, limit=100)
-        now = self.clock() + timedelta(hours=1)  # a reminder of a day ahead is not waited for
-        return [job.id for job in found if (job.lease_until or job.due_at) < now]
+        found = await self.stores.store.find_jobs(states={JobState.TODO, JobState.DOING}, limit=1_000)
+        return [job.id for job in found if (job.lease_until or job.due_at) < self.clock() + within]
+
+    async def finish(self) -> None:
+        """Go on until nothing waits for the calls of the next month."""
+        await self.settle(due=False)
+        while await self._open_jobs(within=timedelta(days=31)):
+            self.clock.turn(seconds=WAIT.total_seconds())
+            await self.settle(due=False)
 
     async def keep_house(self) -> None:
         """Take the steps of housekeeping."""

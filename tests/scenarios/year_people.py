@@ -11,9 +11,21 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 
 from bot.models import CardTap, Person, Schedule
+from evidence.calls import API, LATE, SHARED_AT, Shares
 from evidence.history import Wish, WishKind
-from evidence.wishes import ACCEPTED, AGAIN, BUTTONS_WORK, EXPIRED, GONE, IS_MUTED, NOT_MUTED, Due, Wishes
-from evidence.year import LATE, ZONE
+from evidence.wishes import (
+    ACCEPTED,
+    AGAIN,
+    BUTTONS_WORK,
+    EXPIRED,
+    GONE,
+    IS_MUTED,
+    NO_CALLS,
+    NOT_MUTED,
+    Due,
+    Wishes,
+)
+from evidence.year import ZONE
 from tests.scenarios.fault_injection import GROUP
 from tests.scenarios.year_history import Chronicle, Known
 
@@ -23,6 +35,7 @@ ANSWERS = {
     "这张卡片已过期": EXPIRED,
     "没有静默": NOT_MUTED,
     "已经静默": IS_MUTED,
+    "接口调用快用完了": NO_CALLS,
     "^好的|报告马上发到这里": ACCEPTED,
 }
 """What an answer means, by words in it."""
@@ -79,7 +92,8 @@ class People:
     tapped: set[str] = field(default_factory=set)  # runs whose cards were tapped to run again
 
     def __post_init__(self) -> None:
-        self.wishes = Wishes(self.calendar)
+        self.shares = Shares()
+        self.wishes = Wishes(self.calendar, self.shares)
 
     def choose(self, now: datetime) -> Request:
         """Ask for anything that has one right outcome now."""
@@ -143,7 +157,7 @@ class People:
 
     def _run(self, now: datetime, *, button: str = "") -> Known | None:
         """Choose a run, or one whose card shows a button. Most of the times it is a recent one."""
-        known = [each for each in self.chronicle.known if self._is_sure(each, now)]
+        known = [each for each in self.chronicle.known if not each.waits and self._is_sure(each, now)]
         known = known[-OFTEN:] if self.chance.random() < 2 / 3 else known
         found = self.chance.choice(known) if known else None
         if found is None or (button and button not in self.chronicle.buttons(found.card)):
@@ -174,8 +188,10 @@ class People:
         return self._tap(now, (WishKind.FILE, run.name), run, "report")
 
     def _asked_lately(self, run: Known, now: datetime) -> bool:
-        """Return whether the file was asked for a moment ago, and note that it is asked for now."""
-        last = self.asked.get(run.name)
+        """Return whether the file was asked for lately, or may be refused. Note that it is asked for."""
+        last, used = self.asked.get(run.name), self.shares.find(API, now)
+        if used.least < SHARED_AT <= used.most:
+            return True  # nobody knows whether there are calls for it
         self.asked[run.name] = now
         return last is not None and now - last < DOUBT
 

@@ -21,11 +21,12 @@ import aiohttp
 
 from bot.models import Person
 from dingtalk_sandbox import Sandbox
-from evidence.history import Act, Effect, Record, Restart, write_history
+from evidence.history import Act, Calls, Effect, Record, Restart, write_history
 from evidence.wishes import ACCEPTED, AGAIN, GROUP
 from evidence.year import ZONE, calendar
 from tests.factories import make_message
 from tests.fakes import FakeClock
+from tests.scenarios.year_calls import Months
 from tests.scenarios.year_history import Chronicle
 from tests.scenarios.year_installation import SCHEDULES, YEAR_SCENE, Installation
 from tests.scenarios.year_people import People, Request, understand
@@ -50,6 +51,7 @@ class Year:
     place: Installation
     chronicle: Chronicle
     out: Path
+    months: Months
     talk_chance: float = TALK_CHANCE
     upgrade_days: int = UPGRADE_DAYS
     upgrades: int = 0
@@ -65,6 +67,7 @@ class Year:
             calendar=[*calendar(first, days)],
         )
         place.clock.now = midnight(first) - timedelta(minutes=1)
+        self.months.turn(place.clock())
         await place.open()
         await place.settle()
         versions = earlier_versions(place.address)
@@ -75,7 +78,7 @@ class Year:
             await self._day(day)
         for _ in range(LAST_LOOKS):  # a look may take longer than until the next, or fail
             await place.settle()
-        await place.settle(due=False)
+        await place.finish()
         await self.write()
 
     async def _day(self, day: date) -> None:
@@ -85,7 +88,9 @@ class Year:
             if look <= place.clock():
                 continue  # the last one took longer
             place.clock.now = look
+            self.months.turn(look)
             await place.settle()
+            await self._count()
             if place.chance.random() < self.talk_chance:  # while nothing runs, so that no wish is refused
                 await self._look()
                 await self._ask(self.people.choose(place.clock()))
@@ -114,6 +119,8 @@ class Year:
         answer = understand(told)
         if first and died and answer == AGAIN:
             answer = ACCEPTED  # the tap before, which nobody answered, was the first
+        if answer != ACCEPTED:
+            self.chronicle.refuse(wish)
         self.records.append(
             Effect(
                 run=wish.id,
@@ -144,6 +151,16 @@ class Year:
         self.records.append(Restart(at=place.clock()))
         await place.settle()
 
+    async def _count(self) -> None:
+        """Note what is used of the calls, if they may run out."""
+        if self.place.budget.limits:
+            self._note(await self.months.count())
+
+    def _note(self, calls: Sequence[Calls]) -> None:
+        self.records += calls
+        for each in calls:
+            self.people.shares.hear(each)
+
     async def _look(self) -> None:
         assert self.place.stores is not None
         self.records += await self.chronicle.look(self.place.stores.store, self.place.clock())
@@ -151,6 +168,7 @@ class Year:
     async def write(self) -> None:
         """Append what has happened since the last time."""
         await self._look()
+        self._note(await self.months.count())
         await asyncio.to_thread(write_history, self.out, self.records)
         self.records.clear()
 
@@ -189,7 +207,8 @@ async def year(address: str, folder: Path, out: Path, seed: int) -> AsyncIterato
             chance=chance,
         )
         stack.push_async_callback(place.close)
-        yield Year(place=place, chronicle=Chronicle(sandbox, ZONE, understand), out=out)
+        chronicle = Chronicle(sandbox, ZONE, understand)
+        yield Year(place=place, chronicle=chronicle, months=Months(place=place), out=out)
 
 
 async def simulate(options: argparse.Namespace) -> str:

@@ -12,6 +12,9 @@ from tests.scenarios.faults import ANSWERS, FOR_GOOD, Fault, Faulty, Killed
 
 PASSING = tuple(kind for kind in ANSWERS if kind not in FOR_GOOD and kind != "no more this month")
 DEATH, BUSY, LOST, OTHER = 1 / 400, 1 / 500, 1 / 80, 1 / 40  # chances at a point
+BOOKING = ("add_usage", "save_job")  # writes between which a call is booked, and its marker is stored
+FREE = ("accessToken", "gettoken", "sendBySession")  # requests that are not booked
+TAKEN_BACK = ("throttled", "old token", "banned")  # answers to requests that are not booked then
 OUTAGE = 1 / 20  # chance of one in a day
 MAX_OUTAGE_MINUTES = 45
 PORTS = ("store", "quota", "links", "audit", "lapses", "overrides", "reservations", "retention")
@@ -25,6 +28,7 @@ class Weather(Fault):
     chance: random.Random = field(default_factory=random.Random)  # noqa: S311 - no secret in it
     severity: int = 1
     happened: Counter[str] = field(default_factory=Counter)
+    troubles: int = 0  # calls that may have been booked and not made
     away: tuple[datetime, datetime] | None = None  # the outage of the day
     _next: str = ""  # what happens to the request at this point
 
@@ -43,15 +47,19 @@ class Weather(Fault):
     def pass_point(self, name: str) -> None:
         """Die, or find the store busy, or choose what happens to a request."""
         request, before = "request" in name, name.startswith("before")
+        booked = name.endswith(BOOKING) or (before and request and not name.endswith(FREE))
         if self.chance.random() < DEATH * self.severity:
             self.deaths += 1
+            self.troubles += booked
             raise Killed(name)
         if before and not request and self.chance.random() < BUSY * self.severity:
             self.happened["busy store"] += 1
+            self.troubles += booked
             raise TemporaryError("the store is busy")
         if before and request:
             self._next = self._choose()
             self.happened.update([self._next] if self._next else [])
+            self.troubles += booked and self._next not in {"", *TAKEN_BACK}
 
     def _choose(self) -> str:
         roll = self.chance.random() / self.severity
