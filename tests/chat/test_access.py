@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
 from bot.audit.request import noting
 from bot.chat.access import Access
-from bot.chat.permissions import AccessPolicy, Permission, Requester, Role
+from bot.chat.permissions import AccessPolicy, AccessRule, Permission, Requester, Role
 from bot.errors import Refused
 from bot.models import AuditEntry, Destination, Person, Run
 from cards.escaping import Markup
@@ -18,6 +19,8 @@ VIEW, OPERATE, ADMIN = Permission.VIEW, Permission.OPERATE, Permission.ADMIN
 HERE, ELSEWHERE = Destination.parse("group:cidA"), Destination.parse("group:cidB")
 OPEN = AccessPolicy(conversations=("cidA",), operators=("o",))
 LISTED = AccessPolicy(conversations=("cidA",), viewers=("v",), operators=("o",))
+BACKUP_RULE = AccessRule(role=Role.VIEWER, people=("m",), schedules=("备份*",))
+OTHER_ROLE = replace(LISTED, rules=(BACKUP_RULE,))
 PATROL = make_schedule(id="s1", name="每日巡检", send_to=(HERE,))
 BACKUP = make_schedule(id="s2", name="备份", send_to=(ELSEWHERE,))
 ROUTED, HIDDEN = make_run(schedule=PATROL), make_run(schedule=BACKUP)
@@ -95,6 +98,11 @@ def test_a_role_here_counts_for_what_is_routed_here_only(who: str, permission: P
         (access("m"), ROUTED, "孙悦，你可以查看，但还不能操作。{access.operators 里加上 m，"),
         (access("m"), ASKED_HERE, "孙悦，你可以查看，但还不能操作。{access.operators 里加上 m，"),
         (access("m", policy=LISTED), ROUTED, "孙悦，你在这里还不能操作。{access.operators 里加上 m，"),
+        (
+            access("m", policy=OTHER_ROLE),
+            ROUTED,
+            "孙悦，你在这里还不能操作。{access.operators 里加上 m，",
+        ),
         (access("m", VIEW, LISTED), ROUTED, "孙悦，你在这里还没有查看权限。{access.viewers 里加上 m，"),
         (access("v", ADMIN, LISTED), ROUTED, "孙悦，这件事只有管理员能做。{access.admins 里加上 v，"),
         (access("o", where="cidC"), ROUTED, "这个会话还没有开通{access.conversations 里加上 cidC，"),
