@@ -129,6 +129,18 @@ async def test_near_the_end_of_the_month_the_robot_beside_speaks(core: CoreHarne
     assert [where for _, where, _ in core.messenger.sent] == [str(ROBOT)] * 3
 
 
+async def test_a_burst_for_the_robot_beside_is_a_digest_that_does_not_save_its_calls(
+    core: CoreHarness,
+) -> None:
+    core.fallback_webhooks = {str(GROUP): ROBOT}
+    await spend(core, 955)
+    runs = await end_together(core)
+    await later(core)
+    assert core.messenger.verbs() == ["note"] * 11
+    assert {where for _, where, _ in core.messenger.sent} == {str(ROBOT)}
+    assert sum(run.id in core.messenger.sent[-1][2] for run in runs) == 5
+
+
 async def test_a_thrifty_month_renews_no_card(core: CoreHarness) -> None:
     await spend(core, 810)
     run = await core.finished_run()

@@ -2,9 +2,12 @@
 
 import pytest
 
-from bot.models import JobState, PushStatus, Run, RunStatus, TaskStatus
-from tests.conftest import CoreHarness
-from tests.factories import make_task
+from bot.errors import PermanentError
+from bot.models import JobState, PushStatus, QuotaKind, RecipientOptions, Run, RunStatus, TaskStatus
+from bot.quota.budget import Budget, month_of
+from bot.stores.sqlite.quota import SqliteQuotaStore
+from tests.conftest import GROUP, CoreHarness
+from tests.factories import make_schedule, make_task
 
 MINUTE = 60
 
@@ -45,6 +48,75 @@ async def test_a_failed_run_is_reminded_of_once(reminding: CoreHarness) -> None:
     (reminder,) = reminders(reminding)
     assert "还没有人处理" in reminder
     assert run.id in reminder
+
+
+async def test_a_reminder_says_what_failed_when_and_mentions_the_same_people(reminding: CoreHarness) -> None:
+    options = (RecipientOptions(to=GROUP, mention=("user07",), only_failed=True),)
+    reminding.schedule = make_schedule(
+        notify_enable=True, send_to=(GROUP,), recipient_options=options, targets=("192.0.2.1", "192.0.2.2")
+    )
+    run = await failed_run(reminding)
+    await pass_minutes(reminding, 31)
+    (reminder,) = reminders(reminding)
+    first = f"**每日巡检** 失败了，还没有人处理：11-24 周二 11:00 结束，2/2 个任务未成功，执行 {run.id}"
+    assert reminder.split("\n")[0] == first
+    assert reminding.messenger.mentioned[-1] == ("user07",)
+
+
+async def test_a_run_that_never_started_is_reminded_of_as_such(reminding: CoreHarness) -> None:
+    reminding.engine.refusal = PermanentError("no target")
+    await reminding.trigger(cause="cron:s1:now")
+    await pass_minutes(reminding, 31)
+    (reminder,) = reminders(reminding)
+    assert "没能执行" in reminder
+
+
+async def skipped(core: CoreHarness) -> object:
+    """Return why nobody was reminded of a run that failed an hour ago."""
+    await failed_run(core)
+    await pass_minutes(core, 60)
+    (job,) = await core.store.find_jobs(kind="reminder")
+    assert job.state is JobState.DONE
+    return job.result.get("skipped")
+
+
+async def test_who_did_not_get_the_summary_is_not_reminded(reminding: CoreHarness) -> None:
+    reminding.messenger.trouble = [PermanentError("no card"), PermanentError("no robot")]
+    assert await skipped(reminding) == "the summary was not sent"
+
+
+async def test_nobody_is_reminded_while_calls_run_out(reminding: CoreHarness) -> None:
+    reminding.budget = Budget(limits={QuotaKind.API: 1_000})
+    reminding.build()
+    await SqliteQuotaStore(reminding.store).add_usage(month_of(reminding.clock()), QuotaKind.API, 850)
+    assert await skipped(reminding) == "the monthly quota is running out"
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("确认", "somebody takes care"),
+        ("重跑 每日巡检", "the schedule has run again"),
+        ("静默 每日巡检 2h", "the schedule is muted"),
+    ],
+)
+async def test_the_job_says_why_nobody_was_reminded(reminding: CoreHarness, said: str, why: str) -> None:
+    await failed_run(reminding)
+    reminding.clock.turn(seconds=1)
+    await reminding.say(said)
+    await pass_minutes(reminding, 60)
+    (job,) = await reminding.store.find_jobs(kind="reminder")
+    assert job.result == {"skipped": why}
+
+
+async def test_a_reminder_waits_for_the_end_of_quiet_hours(reminding: CoreHarness) -> None:
+    reminding.notify = {"remind_after": 30, "quiet_hours": "11:20-14:00"}  # it is 11:00
+    reminding.build()
+    await failed_run(reminding)
+    await pass_minutes(reminding, 179)
+    assert reminders(reminding) == []
+    await pass_minutes(reminding, 1)
+    assert len(reminders(reminding)) == 1
 
 
 async def test_a_run_that_succeeded_is_not(reminding: CoreHarness) -> None:
