@@ -165,7 +165,7 @@ class Campaign:
         try:
             return died, record(world), world.rescues()
         except OSError:
-            if not world.is_dead():
+            if not until(world.is_dead, HIT_SECONDS):  # its connections end before it does
                 raise
         died += settle(world, tracer, self.on_hit)
         return died, record(world), world.rescues()
