@@ -97,9 +97,11 @@ class MessageDelivery:
 
     async def _redeliver_until_acked(self, pending: PendingMessage, push: Push | None) -> None:
         """Wait for the ack. Without one, push the message again up to `redeliver_limit` times."""
-        for _ in range(1 + self._state.settings.redeliver_limit):
+        for left in range(self._state.settings.redeliver_limit, -1, -1):
             if push and await self._is_acked(pending, push):
                 return
+            if not left:
+                break
             if not self._may_repeat(pending):
                 return
             self._hub.counts["redelivered"] += 1

@@ -174,6 +174,8 @@ async def test_redelivery_gives_up(client: Client, sandbox: Sandbox) -> None:
         for _ in range(3):
             await bot.frame()
             await client.later(60)
+        await client.later(60)
+        await client.counters()
     assert sandbox.hub.counts["pushed"] == 3
 
 
