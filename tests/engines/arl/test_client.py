@@ -170,6 +170,17 @@ async def test_a_signed_certificate_for_another_host_is_named(
         assert arl.requests == []
 
 
+async def test_an_authority_of_ones_own_is_trusted_as_openssl_makes_it(
+    clock: FakeClock, session: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    """Python 3.13 refuses certificates without an authority key identifier, such as these."""
+    files = self_signed(tmp_path)
+    leaf = self_signed(tmp_path, names_its_host=True, stem="leaf", signer=files)
+    async with FakeArl(database=ArlDatabase(clock), tls=leaf.context()) as arl:
+        wire = ArlClient(session, url=arl.url, api_key=API_KEY, trust=trust_file(str(files.certificate)))
+        assert await wire.count("/task/") == 0
+
+
 async def test_the_way_that_led_to_arl_is_the_first_one_the_next_time(tmp_path: Path) -> None:
     trust = trust_file(str(self_signed(tmp_path).certificate))
     context, itself = trust.checks
