@@ -542,7 +542,7 @@ class Engine(Protocol):
 
         - Tasks that have ended do not change. Unknown ids are omitted.
         - A task that could not be stopped is not ended, and in this answer its `reason` has the error of the
-          engine.
+          engine. `found` may be empty in this answer.
         """
 
     async def external_runs(self, since: datetime) -> Sequence[EngineRun]:
@@ -635,7 +635,10 @@ class Messenger(Protocol):
         """
 
     async def update_card(self, card_id: str, card: RenderedCard) -> None:
-        """Replace the content of a card for everyone who sees it. Idempotent."""
+        """Replace the content of a card for everyone who sees it. Idempotent.
+
+        Variables that the new content lacks keep their values. Raises `PermanentError` for an unknown card.
+        """
 
     async def send_message(
         self, destination: Destination, markdown: MarkdownMessage, key: str, *, sending: Sending = unmarked

@@ -4,40 +4,24 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from bot.errors import CardUndeliveredError, DingRunError, PermanentError, TemporaryError
-from bot.messengers.dingtalk.robot import CAPABILITIES as OPENAPI
-from bot.messengers.dingtalk.webhook import WebhookMessenger
-from bot.messengers.dingtalk.work_notification import WorkNotificationMessenger
-from bot.models import (
-    Clock,
-    Destination,
-    DestinationKind,
-    Findings,
-    MarkdownMessage,
-    Message,
-    RenderedCard,
-    Run,
-    Schedule,
-    SendResult,
-    Task,
-    TaskStatus,
-)
-from bot.ports import (
-    CheckResult,
-    Checks,
-    CheckStatus,
-    Engine,
-    EngineRun,
-    EngineWarning,
-    Messenger,
-    ReportedKind,
-    ReportInput,
-    Sending,
-    unmarked,
-)
+from bot.errors import PermanentError
+from bot.models import Clock, Findings, Run, Schedule, Task, TaskStatus
+from bot.ports import Engine, EngineRun, EngineWarning, ReportedKind, ReportInput
 from tests.factories import NOW
+from tests.fake_messenger import AnswerLost, FakeChannel, FakeMessenger, fake_channel
+
+__all__ = [
+    "AnswerLost",
+    "FakeChannel",
+    "FakeClock",
+    "FakeEngine",
+    "FakeExporter",
+    "FakeMessenger",
+    "fake_channel",
+    "fake_split",
+]
 
 
 class FakeClock:
@@ -152,123 +136,6 @@ class FakeEngine:
 async def _nothing() -> AsyncIterator[Mapping[str, Any]]:
     return
     yield {}
-
-
-class AnswerLost(TemporaryError):
-    """The request was executed, but its answer was lost."""
-
-    def __init__(self) -> None:
-        super().__init__("no answer", uncertain=True)
-
-
-class FakeMessenger:
-    """Messenger that records what it sends.
-
-    - `trouble`: errors of the next calls, None for a success.
-    - `trouble_with`: errors of the next calls of one method.
-    - `old_ids`: conversations by the old chatId of a group.
-    """
-
-    capabilities = OPENAPI
-
-    def __init__(self) -> None:
-        self.cards: dict[str, RenderedCard] = {}
-        self.sent: list[tuple[str, str, str]] = []  # verb, destination or card, what
-        self.trouble: list[Exception | None] = []
-        self.trouble_with: dict[str, list[Exception]] = {}
-        self.mentioned: list[tuple[str, ...]] = []  # in messages
-        self.answers: list[MarkdownMessage] = []
-        self.old_ids: dict[str, str] = {}  # conversations by chatId
-
-    def _act(self, verb: str, where: str, what: str) -> SendResult:
-        coming = self.trouble_with.get(verb) or self.trouble
-        error = coming.pop(0) if coming else None
-        if error:
-            raise error
-        self.sent.append((verb, where, what))
-        return SendResult(message_id=f"message{len(self.sent)}")
-
-    def checks(self, groups: Sequence[str] = ()) -> Checks:
-        return {}
-
-    def diagnose(self, error: DingRunError) -> CheckResult:
-        return CheckResult(status=CheckStatus.FAIL, detail=str(error))
-
-    async def send_card(
-        self, destination: Destination, card: RenderedCard, card_id: str, *, created: bool = False
-    ) -> SendResult:
-        try:
-            if created or card_id in self.cards:
-                return replace(self._act("deliver", str(destination), card_id), existed=True)
-            result = self._act("card", str(destination), card_id)
-        except (CardUndeliveredError, AnswerLost):
-            self.cards.setdefault(card_id, card)
-            raise
-        self.cards[card_id] = card
-        return result
-
-    async def update_card(self, card_id: str, card: RenderedCard) -> None:
-        self._act("update", card_id, card.headline)
-        self.cards[card_id] = card
-
-    async def send_message(
-        self, destination: Destination, markdown: MarkdownMessage, key: str, *, sending: Sending = unmarked
-    ) -> SendResult:
-        async with sending():
-            result = self._act("note", str(destination), markdown.text)
-        self.mentioned.append(markdown.mention)
-        return result
-
-    async def upload(self, path: Path, name: str) -> str:
-        return self._act("upload", name, "").message_id
-
-    async def send_file(
-        self, destination: Destination, media_id: str, name: str, *, sending: Sending = unmarked
-    ) -> SendResult:
-        async with sending():
-            return self._act("file", str(destination), name)
-
-    async def conversation_id(self, group: str) -> str:
-        if group.startswith("chat"):
-            self._act("convert", group, self.old_ids[group])
-        return self.old_ids.get(group, group)
-
-    async def reply(
-        self, message: Message, markdown: MarkdownMessage, *, sending: Sending = unmarked
-    ) -> SendResult:
-        async with sending():
-            result = self._act("reply", message.conversation_id, markdown.text)
-        self.answers.append(markdown)
-        return result
-
-    def verbs(self) -> list[str]:
-        return [verb for verb, _, _ in self.sent]
-
-
-CAPABILITIES = {
-    DestinationKind.GROUP: OPENAPI,
-    DestinationKind.USER: OPENAPI,
-    DestinationKind.WORK: WorkNotificationMessenger.capabilities,
-    DestinationKind.WEBHOOK: WebhookMessenger.capabilities,
-}
-
-
-class FakeChannel:
-    """Fake messenger with the capabilities of one kind of destination."""
-
-    def __init__(self, messenger: FakeMessenger, kind: DestinationKind) -> None:
-        self._messenger = messenger
-        self.capabilities = CAPABILITIES[kind]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._messenger, name)
-
-
-def fake_channel(messenger: Messenger, kind: DestinationKind) -> Messenger:
-    """Return a fake messenger with the capabilities of a kind, or a real messenger unchanged."""
-    return (
-        cast(Messenger, FakeChannel(messenger, kind)) if isinstance(messenger, FakeMessenger) else messenger
-    )
 
 
 class FakeExporter:

@@ -7,7 +7,7 @@ import pytest
 from bot.delivery.payload import DeliveryPayload
 from bot.delivery.plan import card_id, delivery_job
 from bot.delivery.reconcile import MIN_RECENT_RUNS
-from bot.errors import CardUndeliveredError, PermanentError, TemporaryError
+from bot.errors import PermanentError, TemporaryError
 from bot.models import Destination, ExportStatus, JobState, PushStatus, Run, RunStatus
 from tests.conftest import GROUP, CoreHarness
 from tests.factories import make_run, make_schedule
@@ -221,28 +221,6 @@ async def test_a_work_notification_is_repeated_word_for_word_whatever_has_come_m
     (said,) = [what for verb, _, what in core.messenger.sent if verb == "note"]
     assert job.payload["words"] == [job.payload["words"][0], said]  # type: ignore[index]
     assert "正在生成" in said
-
-
-UNDELIVERED = CardUndeliveredError("SYSTEM_ERROR")
-
-
-async def test_a_card_that_was_created_and_not_delivered_is_delivered_next(core: CoreHarness) -> None:
-    core.messenger.trouble = [UNDELIVERED]
-    await core.finished_run()
-    core.clock.turn(seconds=5)
-    await core.do_jobs()
-    assert core.messenger.verbs() == ["deliver", "upload", "file"]
-
-
-async def test_another_process_delivers_a_card_that_reached_nobody(core: CoreHarness) -> None:
-    core.messenger.trouble = [UNDELIVERED, UNDELIVERED]
-    await core.finished_run()
-    for _ in range(2):
-        core.messenger.cards.clear()  # nothing but the store tells that it was created
-        core.build()
-        core.clock.turn(seconds=10)
-        await core.do_jobs()
-    assert core.messenger.verbs() == ["deliver", "upload", "file"]
 
 
 async def forget_attempt(core: CoreHarness, job_id: str) -> None:

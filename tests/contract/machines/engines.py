@@ -73,6 +73,14 @@ class EngineMachine(StagedMachine[EngineStage]):
     def ask(self, ids: Sequence[str]) -> Mapping[str, Task]:
         return self.run(self.engine.tasks(ids))
 
+    def counted(self, task: Task) -> Task:
+        """Return a task of an answer that need not say what was found."""
+        return (
+            task
+            if task.found or task.id not in self.tasks
+            else replace(task, found=self.tasks[task.id].found)
+        )
+
     def agree(self, answer: Mapping[str, Task], ids: Sequence[str], **reasons: str) -> None:
         """Compare an answer with the known ones of these tasks, and with reasons of its own."""
         known = {id_: self.tasks[id_] for id_ in ids if id_ in self.tasks}
@@ -139,7 +147,7 @@ class EngineMachine(StagedMachine[EngineStage]):
     def stop(self, places: list[int], unknown: bool) -> None:
         ids = [id_ for place, id_ in enumerate(self.tasks) if place in places]
         asked = [*ids, UNKNOWN] if unknown else ids
-        answer = self.run(self.engine.stop(asked))
+        answer = {id_: self.counted(task) for id_, task in self.run(self.engine.stop(asked)).items()}
         open_ = [id_ for id_ in ids if not self.tasks[id_].status.ended]
         refused = {id_: "will not" for id_ in open_ if id_ in self.unstoppable}
         for id_ in open_:

@@ -103,11 +103,10 @@ class Machine(StagedMachine[Ground]):
 
 
 async def run_machine(
-    machine: Callable[[Place], RuleBasedStateMachine], ground: Place, *, slow: bool = False
+    machine: Callable[[Place], RuleBasedStateMachine], ground: Place, *, examples: int
 ) -> None:
-    """Run a machine in a thread, beside the loop of the store. The sample of a slow store is smaller."""
-    sample = settings(SAMPLE, max_examples=6) if slow else SAMPLE
-    await _run(machine, ground, WHOLE if FULL else sample)
+    """Run a machine in a thread, beside the loop of the part. `examples`: size of the sample."""
+    await _run(machine, ground, WHOLE if FULL else settings(SAMPLE, max_examples=examples))
 
 
 async def finds_fault(machine: Callable[[Place], RuleBasedStateMachine], ground: Place) -> bool:
