@@ -590,7 +590,7 @@ class TextRepeat(StrEnum):
 
     UNSAFE = "unsafe"  #: two messages, so a send marker is stored before the request
     BY_KEY = "by_key"  #: one message if `key` is the same
-    BY_WORDS = "by_words"  #: one message if the text is the same, so a retry must not change it
+    BY_WORDS = "by_words"  #: one message if the text and the day are the same, so a retry must not change it
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 from bot.errors import DingRunError, TemporaryError
 from bot.jobs.outcomes import (
@@ -34,6 +34,8 @@ from bot.telemetry.rescues import Rescue, count_rescue
 log = logging.getLogger(__name__)
 
 NO_SKEW = timedelta()
+DAY_ZONE = timezone(timedelta(hours=8))  # in which DingTalk counts days
+WORDS_SENT = "words_sent"  # in a payload: the day of a request that may have arrived
 
 Result = Mapping[str, object]
 
@@ -72,6 +74,8 @@ class Claim:
 
     def sending_text(self, capabilities: Capabilities) -> Sending:
         """Return the marker for a message, or nothing where repeating a message is harmless."""
+        if capabilities.text_repeat is TextRepeat.BY_WORDS:
+            return self.sending_words
         return self.sending if capabilities.text_repeat is TextRepeat.UNSAFE else unmarked
 
     @asynccontextmanager
@@ -87,6 +91,26 @@ class Claim:
             if not (isinstance(error, TemporaryError) and error.uncertain):
                 with suppress(TemporaryError):  # the outcome of the attempt removes it as well
                     await self.save(send_attempted=False)
+            raise
+
+    @asynccontextmanager
+    async def sending_words(self) -> AsyncIterator[None]:
+        """Store the day around a request that is ignored if it is repeated on the same day.
+
+        Raises `TemporaryError`, after which the job is unconfirmed, if a request of another day may have
+        arrived.
+        """
+        today, before = f"{self._clock().astimezone(DAY_ZONE):%Y-%m-%d}", self.job.payload.get(WORDS_SENT)
+        if before not in {None, today}:
+            await self.mark_sending()
+            raise TemporaryError(f"may have arrived on {before}", uncertain=True)
+        await self.update_payload({WORDS_SENT: today})
+        try:
+            yield
+        except DingRunError as error:
+            if before is None and not (isinstance(error, TemporaryError) and error.uncertain):
+                with suppress(TemporaryError):
+                    await self.update_payload({}, without=[WORDS_SENT])
             raise
 
     async def update_payload(

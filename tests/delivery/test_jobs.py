@@ -7,8 +7,8 @@ import pytest
 from bot.delivery.payload import DeliveryPayload
 from bot.delivery.plan import card_id, delivery_job
 from bot.delivery.reconcile import MIN_RECENT_RUNS
-from bot.errors import PermanentError, TemporaryError
-from bot.models import Destination, ExportStatus, JobState, PushStatus, Run, RunStatus
+from bot.errors import PermanentError, RateLimited, TemporaryError
+from bot.models import Destination, ExportStatus, Job, JobState, PushStatus, Run, RunStatus
 from tests.conftest import GROUP, CoreHarness
 from tests.factories import make_run, make_schedule
 from tests.fakes import AnswerLost
@@ -221,6 +221,43 @@ async def test_a_work_notification_is_repeated_word_for_word_whatever_has_come_m
     (said,) = [what for verb, _, what in core.messenger.sent if verb == "note"]
     assert job.payload["words"] == [job.payload["words"][0], said]  # type: ignore[index]
     assert "正在生成" in said
+
+
+async def work_notification_whose_first_attempt_fails(core: CoreHarness, *errors: TemporaryError) -> Job:
+    """Return the job of a work notification after its attempts and another one on the next day."""
+    core.schedule = make_schedule(
+        notify_enable=True, export=False, send_to=(Destination.parse("work:user01"),)
+    )
+    core.messenger.trouble_with["note"] = list(errors)
+    await core.finished_run()
+    for seconds in (61, 86_400):
+        core.clock.turn(seconds=seconds)
+        await core.do_jobs()
+    (job,) = await core.store.find_jobs(kind="note")
+    return job
+
+
+async def test_a_work_notification_that_may_have_arrived_is_not_repeated_on_another_day(
+    core: CoreHarness,
+) -> None:
+    """DingTalk drops the same text on the same day only. The calls of the month may run out for days."""
+    lost, no_calls = TemporaryError("no answer", uncertain=True), RateLimited("no calls", retry_after=80_000)
+    job = await work_notification_whose_first_attempt_fails(core, lost, no_calls)
+    assert job.state is JobState.UNCONFIRMED
+    assert core.messenger.verbs() == []
+
+
+async def test_a_work_notification_that_was_refused_is_sent_on_another_day(core: CoreHarness) -> None:
+    refused, no_calls = TemporaryError("throttled"), RateLimited("no calls", retry_after=80_000)
+    job = await work_notification_whose_first_attempt_fails(core, refused, no_calls)
+    assert job.state is JobState.DONE
+    assert core.messenger.verbs() == ["note"]
+
+
+async def test_a_work_notification_is_repeated_on_the_same_day(core: CoreHarness) -> None:
+    job = await work_notification_whose_first_attempt_fails(core, TemporaryError("no answer", uncertain=True))
+    assert job.state is JobState.DONE
+    assert core.messenger.verbs() == ["note"]
 
 
 async def forget_attempt(core: CoreHarness, job_id: str) -> None:
