@@ -87,6 +87,7 @@ class People:
     chronicle: Chronicle
     schedules: Sequence[Schedule]
     calendar: Sequence[Due]
+    plan: list[str] = field(default_factory=list)  # what they ask for first, as soon as that is possible
     count: int = 0
     asked: dict[str, datetime] = field(default_factory=dict)  # runs whose files were asked for
     tapped: set[str] = field(default_factory=set)  # runs whose cards were tapped to run again
@@ -106,6 +107,10 @@ class People:
             "mute": self._mute,
             "mute card": self._mute_card,
         }
+        for name in self.plan:
+            if request := ways[name](now):
+                self.plan.remove(name)
+                return self._said(request)
         (name,) = self.chance.choices(list(CHANCES), list(CHANCES.values()))
         return self._said(ways[name](now) or self._talk(now))
 

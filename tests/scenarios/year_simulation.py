@@ -38,6 +38,7 @@ FIRST = date(2028, 1, 1)  # of a leap year
 MINUTES = (0, 5, 30, 55)  # at which the bots look whether something is due, in the busy hours
 BUSY_HOURS = (0, 2, 23)
 TALK_CHANCE = 1 / 15  # in a look
+PLAN_CHANCE = 1 / 4  # likewise, while people have not asked for what they plan to
 LAST_LOOKS = 4
 UPGRADE_DAYS = 19
 IN_THE_MIDDLE = 1 / 2  # chance that an upgrade interrupts work
@@ -52,6 +53,7 @@ class Year:
     chronicle: Chronicle
     out: Path
     months: Months
+    plan: Sequence[str] = ()  # what people ask for first
     talk_chance: float = TALK_CHANCE
     upgrade_days: int = UPGRADE_DAYS
     upgrades: int = 0
@@ -65,6 +67,7 @@ class Year:
             chronicle=self.chronicle,
             schedules=SCHEDULES,
             calendar=[*calendar(first, days)],
+            plan=[*self.plan],
         )
         place.clock.now = midnight(first) - timedelta(minutes=1)
         self.months.turn(place.clock())
@@ -91,7 +94,9 @@ class Year:
             self.months.turn(look)
             await place.settle()
             await self._count()
-            if place.chance.random() < self.talk_chance:  # while nothing runs, so that no wish is refused
+            if place.chance.random() < (
+                PLAN_CHANCE if self.people.plan else self.talk_chance
+            ):  # while nothing runs, so that no wish is refused
                 await self._look()
                 await self._ask(self.people.choose(place.clock()))
                 await place.settle()
