@@ -64,6 +64,9 @@ class Fault:
             self.deaths += 1
             raise Killed(name)
 
+    async def give_way(self) -> None:
+        """Let another process go on first, if several are at work."""
+
     def _by_chance(self) -> bool:
         return self.chance is not None and self.chance.random() < 1 / 60
 
@@ -95,6 +98,7 @@ class Faulty:
             return verb
 
         async def write(*args: Any, **options: Any) -> Any:
+            await self._fault.give_way()
             self._fault.pass_point(f"before {name}")
             result = await verb(*args, **options)
             self._fault.pass_point(f"after {name}")
@@ -129,6 +133,7 @@ class FaultySession:
     @asynccontextmanager
     async def request(self, method: str, url: str, **options: Any) -> AsyncIterator[Any]:
         name = url.rpartition("/")[2].partition("?")[0]
+        await self._fault.give_way()
         self._fault.pass_point(f"before request {name}")
         if self._fault.dead:
             raise aiohttp.ClientConnectorDNSError(DINGTALK, OSError("no route"))

@@ -23,6 +23,8 @@ PLAN = {
     "a repeated hour": ("rerun",),
 }
 """What people ask for first, by a message or a card."""
+AT_ONCE = {"a skipped hour"}
+"""Where both bots are at work at the same moment."""
 CALLS = {"a repeated hour": {QuotaKind.API: 12}}
 """Calls of the month, where they run out."""
 
@@ -38,6 +40,7 @@ async def test_two_bots_tell_what_is_due_and_wanted_once_through_trouble_and_an_
     first, days = SAMPLE[when]
     async with year(address, tmp_path, tmp_path / "history.jsonl", seed=days) as case:
         case.upgrade_days, case.place.weather.severity = days, 3  # so few days would be calm
+        case.place.alone = 1 / 2 if when in AT_ONCE else 1
         case.talk_chance, case.plan, case.months.always = 0.0, PLAN[when], CALLS.get(when, {})
         await case.live(first, days)
     history = complete(first, days, read_history(tmp_path / "history.jsonl"))

@@ -105,7 +105,11 @@ class Chronicle:
             if run.id not in self._known:
                 self._known[run.id] = Known(name=self._name(run), id=run.id, schedule=run.schedule_id)
                 self._watched[run.id] = now
-        self._watched = {id_: since for id_, since in self._watched.items() if now - since <= WATCHED}
+        self._watched = {
+            id_: since
+            for id_, since in self._watched.items()
+            if now - since <= WATCHED or self._known[id_].waits
+        }
         claims = await self._claims(store, now)
         return [*self._effects(), *claims, *await self._claims_of_answers(store, now)]
 

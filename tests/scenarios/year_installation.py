@@ -1,5 +1,6 @@
 """Two bots of a year on one store, with their sandbox, their weather and their clock."""
 
+import asyncio
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -48,6 +49,7 @@ SCHEDULES = tuple(
     )
 )
 ROUND_SECONDS = 61
+ALONE = 1 / 2  # chance that only one bot is at work
 MAX_ROUNDS = 300
 REPEAT_CHANCE = 1 / 4  # that DingTalk says a message again
 WAIT = timedelta(hours=6)
@@ -80,6 +82,7 @@ class Installation:
     bots: list[Bot] = field(default_factory=list)
     budget: Budget = field(default_factory=Budget)
     beside: bool = False  # a custom robot speaks in the group when API calls run out
+    alone: float = ALONE
     unheard: list[Message] = field(default_factory=list)
     stores: StoreSet | None = None
 
@@ -141,9 +144,16 @@ class Installation:
         self.bots.clear()
 
     async def round(self, *, due: bool = True) -> None:
-        """One bot takes all of its steps, or dies in one of them."""
-        bot = self.chance.choice(self.bots)
+        """One bot or both take all of their steps, or die in one of them."""
         self.weather.turn(self.clock())
+        bots = self.chance.sample(self.bots, 1 if self.chance.random() < self.alone else 2)
+        await asyncio.gather(*(self._work(bot, due=due) for bot in bots))
+
+    async def _work(self, bot: Bot, *, due: bool) -> None:
+        async with self.weather.baton:
+            await self._go_through(bot, due=due)
+
+    async def _go_through(self, bot: Bot, *, due: bool) -> None:
         try:
             await self._hear(bot)
             if due:
@@ -160,10 +170,14 @@ class Installation:
 
     async def _hear(self, bot: Bot) -> None:
         """DingTalk says a message until it is acked, and sometimes once more."""
-        for message in list(self.unheard):
-            await bot.core.intake.receive_message(message)
-            if self.chance.random() > REPEAT_CHANCE:
-                self.unheard.remove(message)
+        self.weather.steady = True  # DingTalk does not wait for long
+        try:
+            for message in list(self.unheard):
+                await bot.core.intake.receive_message(message)
+                if self.chance.random() > REPEAT_CHANCE:
+                    self.unheard.remove(message)
+        finally:
+            self.weather.steady = False
 
     async def press(self, tap: CardTap) -> tuple[str, bool]:
         """Tap a button until a bot answers. Returns what is told, and whether a bot died before."""

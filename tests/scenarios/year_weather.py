@@ -1,5 +1,9 @@
-"""Trouble all along: processes die, answers are lost or others come, the store is busy, DingTalk is away."""
+"""Trouble all along: processes die, answers are lost or others come, the store is busy, DingTalk is away.
 
+Bots that are at work at the same moment take turns between their writes and requests, as the seed says.
+"""
+
+import asyncio
 import random
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -15,6 +19,7 @@ DEATH, BUSY, LOST, OTHER = 1 / 400, 1 / 500, 1 / 80, 1 / 40  # chances at a poin
 BOOKING = ("add_usage", "save_job")  # writes between which a call is booked, and its marker is stored
 FREE = ("accessToken", "gettoken", "sendBySession")  # requests that are not booked
 TAKEN_BACK = ("throttled", "old token", "banned")  # answers to requests that are not booked then
+GIVES_WAY = 1 / 4  # chance before a write or a request
 OUTAGE = 1 / 20  # chance of one in a day
 MAX_OUTAGE_MINUTES = 45
 PORTS = ("store", "quota", "links", "audit", "lapses", "overrides", "reservations", "retention")
@@ -30,6 +35,8 @@ class Weather(Fault):
     happened: Counter[str] = field(default_factory=Counter)
     troubles: int = 0  # calls that may have been booked and not made
     away: tuple[datetime, datetime] | None = None  # the outage of the day
+    baton: asyncio.Lock = field(default_factory=asyncio.Lock)  # of the bot that goes on
+    steady: bool = False  # it does not give way
     _next: str = ""  # what happens to the request at this point
 
     def forecast(self, day: datetime) -> None:
@@ -60,6 +67,15 @@ class Weather(Fault):
             self._next = self._choose()
             self.happened.update([self._next] if self._next else [])
             self.troubles += booked and self._next not in {"", *TAKEN_BACK}
+
+    async def give_way(self) -> None:
+        """Let the other bot go on, by chance. The beat of a lease goes on by itself."""
+        task = asyncio.current_task()
+        if not self.baton.locked() or self.steady or (task and task.get_name().startswith("lease ")):
+            return
+        if self.chance.random() < GIVES_WAY:
+            self.baton.release()
+            await self.baton.acquire()
 
     def _choose(self) -> str:
         roll = self.chance.random() / self.severity
