@@ -89,8 +89,12 @@ def test_the_reason_is_that_of_the_route_before_that_of_a_failure(
 
 
 def test_failed_attempts_are_told_one_by_one_and_the_last_one_is_not_repeated() -> None:
-    tries = [[NOW.isoformat(), "busy"], [LATER.isoformat(), "no robot"]]
-    told = [Attempt(at=NOW, said="busy"), Attempt(at=LATER, said="no robot")]
+    tries = [[NOW.isoformat(), "busy"], [LATER.isoformat(), "too fast"], [LATER.isoformat(), "no robot"]]
+    told = [
+        Attempt(at=NOW, said="busy"),
+        Attempt(at=LATER, said="too fast"),
+        Attempt(at=LATER, said="no robot"),
+    ]
     same, other = (entry(result={"tries": tries}, error=error) for error in ("no robot", "given up"))
     assert (same.tries, same.why) == (told, "")
     assert (other.tries, other.why) == (told, "given up")
