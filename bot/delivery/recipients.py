@@ -163,5 +163,5 @@ def _may_be_same_group(run: Run) -> bool:
 
 def told_if_failed(schedule: Schedule) -> Schedule:
     """Return the schedule of a run that people are told of only if it fails."""
-    options = tuple(replace(each, notify_on=NotifyOn.FAILED) for each in schedule.recipient_options)
+    options = tuple(replace(each, notify_on=None) for each in schedule.recipient_options)
     return replace(schedule, notify_on=NotifyOn.FAILED, recipient_options=options, start_notice=False)

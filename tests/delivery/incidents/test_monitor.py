@@ -1,6 +1,9 @@
 """What does not work is told once, and once that it works again, by two bots together."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -205,6 +208,31 @@ async def test_the_state_of_every_part_is_known_at_once(bots: Bots) -> None:
     assert {part for part, state in states.items() if not state.works} == {"engine", "store"}
     assert states["engine"].why == "ARL does not answer"
     assert states["store"].why == "database or disk is full"
+
+
+async def test_what_has_not_worked_for_so_long_is_known_with_its_reason(bots: Bots) -> None:
+    (monitor, _), span = bots.monitors, timedelta(minutes=5)
+    await break_engine(bots, True)
+    await bots.pass_minutes(5)
+    assert monitor.lasting(span) == {}
+    await bots.pass_minutes(1)
+    assert monitor.lasting(span) == {"engine": "ARL does not answer"}
+    await break_engine(bots, False)
+    await bots.pass_minutes(1)
+    assert monitor.lasting(timedelta()) == {}
+
+
+async def test_the_parts_are_checked_again_and_again(bots: Bots) -> None:
+    asked: asyncio.Queue[bool] = asyncio.Queue()
+
+    async def count(is_open: bool) -> None:
+        asked.put_nowait(is_open)
+
+    monitor = bots.monitors[0]
+    monitor._probes = [replace(each, check=count) for each in monitor._probes if each.part == "engine"]
+    running = asyncio.create_task(monitor.run(0.0))
+    assert [await asked.get() for _ in range(3)] == [False] * 3
+    running.cancel()
 
 
 async def test_while_the_store_fails_only_one_of_two_bots_tells(bots: Bots) -> None:

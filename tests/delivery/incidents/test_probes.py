@@ -48,12 +48,12 @@ async def test_a_disk_is_nearly_full(
 
 
 async def test_a_full_disk_is_told_with_its_numbers(tmp_path: Path) -> None:
-    probe = DiskProbe([tmp_path], stat=lambda path: disk(100 * GB, 0.5 * GB))
+    probe = DiskProbe([tmp_path], stat=lambda path: disk(100 * GB, 0.4 * GB))
     assert await probe.check(False) == {
         "folder": str(tmp_path),
-        "free_mb": 512,
+        "free_mb": 409,
         "percent": 0,
-        "why": f"{tmp_path}: 512 MB free, 0.5%",
+        "why": f"{tmp_path}: 409 MB free, 0.4%",
     }
     few_files = DiskProbe([tmp_path], stat=lambda path: disk(100 * GB, 50 * GB, free_files=40))
     assert await few_files.check(False) == {
@@ -61,6 +61,13 @@ async def test_a_full_disk_is_told_with_its_numbers(tmp_path: Path) -> None:
         "free_mb": 50 * 1024,
         "percent": 4,
         "why": f"{tmp_path}: 51200 MB free, 4.0%",
+    }
+    odd = DiskProbe([tmp_path], stat=lambda path: disk(0, 0, free_files=40))
+    assert await odd.check(False) == {
+        "folder": str(tmp_path),
+        "free_mb": 0,
+        "percent": 0,
+        "why": f"{tmp_path}: 0 MB free, 0.0%",
     }
 
 
@@ -100,6 +107,15 @@ async def test_a_disk_that_cannot_be_asked_is_told(tmp_path: Path) -> None:
     found = await DiskProbe([tmp_path], stat=gone).check(False)
     why = {"free_mb": 0, "percent": 0, "why": "Input/output error"}
     assert found == {"folder": str(tmp_path), **why}
+
+
+async def test_a_disk_that_fails_without_a_reason_is_told(tmp_path: Path) -> None:
+    def gone(path: Path) -> os.statvfs_result:
+        raise OSError
+
+    found = await DiskProbe([tmp_path], stat=gone).check(False)
+    assert found is not None
+    assert found["why"] == "no disk"
 
 
 async def test_this_disk_can_be_asked(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from bot.delivery.policy.effective import (
     change_notification,
     count_muted_before,
     effective_schedule,
+    end_mute,
     mute_of_run,
     use_up_mute,
 )
@@ -80,6 +81,7 @@ def test_a_run_is_muted_if_it_ended_or_is_noticed_in_the_mute(end: int, now: int
 def test_a_mute_of_the_next_run_is_used_up_by_one_run() -> None:
     first, second = make_run(), make_run()
     used = use_up_mute(use_up_mute(NEXT, first.id), second.id)
+    assert used.mute == Mute(by=WHO, at=NOW, run_id=first.id)
     assert mute_of_run(used, first, NOW, NOW) == used.mute
     assert mute_of_run(used, second, NOW, NOW) is None
 
@@ -160,3 +162,17 @@ def test_whoever_takes_care_does_so_for_the_run_itself_and_for_no_success() -> N
     assert acknowledgement_of(override, replace(make_ended_run(), id="r1")) is None
     assert acknowledgement_of(make_override(), before) is None
     assert acknowledgement_of(None, before) is None
+
+
+@pytest.mark.parametrize(("hours", "until"), [(0, 0), (1, 1), (2, 2), (3, 2)])
+def test_a_mute_that_somebody_ends_is_kept_with_its_end(hours: int, until: int) -> None:
+    ended = end_mute(TWO_HOURS, "msg1", NOW + hours * HOUR)
+    assert ended == make_override(mute=Mute(by=WHO, at=NOW, until=NOW + until * HOUR, ended_by="msg1"))
+    assert active_mute(ended, NOW + hours * HOUR) is None
+
+
+def test_a_mute_ends_once_and_one_of_the_next_run_ends_now() -> None:
+    ended = end_mute(NEXT, "msg1", NOW + HOUR)
+    assert ended.mute == Mute(by=WHO, at=NOW, until=NOW + HOUR, ended_by="msg1")
+    assert end_mute(ended, "msg2", NOW + 2 * HOUR) is ended
+    assert end_mute(make_override(), "msg1", NOW) == make_override()
