@@ -116,6 +116,17 @@ async def test_what_an_operator_was_told_is_not_sent_elsewhere(
     await spend(watched, 85)
     await let_minutes_pass(watched, 10)
     assert (len(alerts(watched)), mail.sent) == (1, [])
+    (job,) = await watched.store.find_jobs(kind="last_notice")
+    assert job.result == {"sent": False}
+
+
+async def test_what_was_only_logged_is_sent_elsewhere_at_once(
+    watched: CoreHarness, mail: FakeLastResort
+) -> None:
+    watched.operators = (Destination.parse("user:boss#gone"),)
+    watched.build()
+    await spend(watched, 85)
+    assert (alerts(watched), len(mail.sent)) == ([], 1)
 
 
 @pytest.mark.parametrize(

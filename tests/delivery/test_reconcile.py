@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import pytest
 
 from bot.delivery.consequences import has_unconfirmed_file, replacements
+from bot.delivery.jobs.update import _jittered_interval
 from bot.delivery.plan import card_id
 from bot.errors import PermanentError, TemporaryError
 from bot.models import Destination, ExportStatus, Job, JobState, PushStatus, RenderedCard, Run
@@ -266,6 +268,13 @@ async def test_an_update_leaves_the_card_to_a_later_one_that_waits(core: CoreHar
     assert core.messenger.verbs().count("update") == 1
     skipped = [job.result.get("skipped") for job in await core.store.find_jobs(kind="update")]
     assert skipped == ["a later update follows"] * 2 + [None]
+
+
+def test_updates_of_one_card_that_met_do_not_meet_again() -> None:
+    waits = [_jittered_interval(f"update:r{number}:group:cidA") for number in range(50)]
+    assert all(timedelta(seconds=1) <= wait < timedelta(seconds=2) for wait in waits)
+    assert len(set(waits)) > 40
+    assert _jittered_interval("update:r0:group:cidA") == waits[0]
 
 
 @pytest.mark.parametrize("part", [None, 1, 2])

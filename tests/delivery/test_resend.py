@@ -105,6 +105,7 @@ async def test_undelivered_jobs_are_found_by_run_and_counted_over_all(
     lost = await stored(core, "file:r1:group:cidA", UNCONFIRMED)
     await stored(core, "card:r1:group:cidA", JobState.DONE)
     await stored(core, "export:r1", DEAD)
+    await core.store.add_job(make_job(run_id="r3"))
     assert (await resender.undelivered("r1"), await resender.undelivered("r2")) == ([lost], [])
     assert await resender.count_undelivered() == {DEAD: 0, UNCONFIRMED: 1}
     assert [job.id for job in await resender.jobs("r1")] == [lost.id, "card:r1:group:cidA", "export:r1"]
