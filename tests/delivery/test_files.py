@@ -109,6 +109,7 @@ async def test_too_big_without_an_address_comes_in_parts(small: CoreHarness) -> 
     assert small.messenger.verbs() == ["card", *["upload"] * 3, *["file"] * 3]
     names = [what for verb, _, what in small.messenger.sent if verb == "file"]
     assert [name[-8:] for name in names] == ["1-3.xlsx", "2-3.xlsx", "3-3.xlsx"]
+    assert all(name.count(".xlsx") == 1 for name in names)
     whole, *parts = await files(small)
     assert [job.id for job in parts] == [f"{whole.id}:part{number}" for number in (1, 2, 3)]
 
