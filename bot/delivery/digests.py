@@ -13,7 +13,7 @@ from bot.delivery.cards import OutgoingCard, send_card
 from bot.delivery.channels import Channels
 from bot.delivery.circuit_breaker import CircuitBreaker, DeliveryMode
 from bot.delivery.consequences import has_unconfirmed_file
-from bot.delivery.payload import DeliveryPayload, DeliveryResult, Obstacle
+from bot.delivery.payload import DeliveryPayload, DeliveryResult, Obstacle, keep_words
 from bot.errors import ConfigError, PermanentError
 from bot.jobs.queue import Claim, JobKind, Jobs, Postpone, Result
 from bot.models import Destination, Job, JobState, Run, deterministic_id, new_job
@@ -135,6 +135,7 @@ class Digests:
         sending = claim.sending_text(messenger.capabilities)
         quiet, limit = DeliveryPayload.of(claim.job).quiet, messenger.capabilities.text_bytes
         message = self._cards.digest_message(runs, limit=limit, quiet=quiet)
+        message = await keep_words(claim, message, messenger.capabilities.text_repeat)
         sent = await messenger.send_message(destination, message, claim.job.id, sending=sending)
         return sent.as_result()
 

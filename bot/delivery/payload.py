@@ -10,7 +10,8 @@ from typing import Any
 
 from bot.delivery.routing import Route
 from bot.jobs.queue import Claim
-from bot.models import Destination, Job
+from bot.models import Destination, Job, MarkdownMessage
+from bot.ports import TextRepeat
 
 VERSION = 1  # jobs without a version are of version 1 too
 
@@ -197,6 +198,19 @@ async def update_payload(claim: Claim, **changes: Any) -> DeliveryPayload:
     if changed != payload:
         await claim.update_payload(changed.as_json(), without=payload.as_json())
     return changed
+
+
+async def keep_words(claim: Claim, message: MarkdownMessage, repeat: TextRepeat) -> MarkdownMessage:
+    """Return the message as the first attempt wrote it, where other words would be a second message.
+
+    A work notification with the same text is delivered once a day (0769), so its words are stored.
+    """
+    words = DeliveryPayload.of(claim.job).words
+    if words:
+        return replace(message, title=words[0], text=words[1])
+    if repeat is TextRepeat.BY_WORDS:
+        await update_payload(claim, words=(message.title, message.text))
+    return message
 
 
 def was_sent_alone(summary: Job) -> bool:

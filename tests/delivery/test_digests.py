@@ -6,6 +6,7 @@ from bot.quota.budget import Budget, month_of
 from bot.stores.sqlite.quota import SqliteQuotaStore
 from tests.conftest import GROUP, CoreHarness
 from tests.factories import make_schedule
+from tests.fakes import AnswerLost
 
 MANY = 15  # ten go alone in a minute
 ROBOT = Destination.parse("webhook:ops")
@@ -93,6 +94,21 @@ async def test_a_digest_message_of_which_nobody_knows_leaves_its_runs_unconfirme
     jobs = await core.store.find_jobs(kind="card", states={JobState.UNCONFIRMED})
     assert len(jobs) == 5
     assert len({job.run_id for job in jobs} & {run.id for run in runs}) == 5
+
+
+async def test_a_digest_whose_answer_was_lost_is_repeated_word_for_word(core: CoreHarness) -> None:
+    """Of a work notification, DingTalk drops the same words only."""
+    person = Destination.parse("work:user01")
+    runs = await end_together(core, send_to=(person,))
+    core.messenger.trouble_with["note"] = [AnswerLost()]
+    core.clock.turn(seconds=30)
+    await core.do_jobs()
+    for run in runs:
+        await core.store.update_run(run.id, {"end_time": core.clock()})
+    core.clock.turn(seconds=10)
+    await core.do_jobs()
+    first, second = [what for _, what in core.messenger.shown[str(person)] if "次执行结束" in what]
+    assert first == second
 
 
 async def test_whoever_comes_too_late_stands_in_the_next_digest(core: CoreHarness) -> None:

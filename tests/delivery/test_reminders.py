@@ -3,11 +3,21 @@
 import pytest
 
 from bot.errors import PermanentError
-from bot.models import JobState, PushStatus, QuotaKind, RecipientOptions, Run, RunStatus, TaskStatus
+from bot.models import (
+    Destination,
+    JobState,
+    PushStatus,
+    QuotaKind,
+    RecipientOptions,
+    Run,
+    RunStatus,
+    TaskStatus,
+)
 from bot.quota.budget import Budget, month_of
 from bot.stores.sqlite.quota import SqliteQuotaStore
 from tests.conftest import GROUP, CoreHarness
 from tests.factories import make_schedule, make_task
+from tests.fakes import AnswerLost
 
 MINUTE = 60
 
@@ -48,6 +58,19 @@ async def test_a_failed_run_is_reminded_of_once(reminding: CoreHarness) -> None:
     (reminder,) = reminders(reminding)
     assert "还没有人处理" in reminder
     assert run.id in reminder
+
+
+async def test_a_reminder_whose_answer_was_lost_is_repeated_word_for_word(reminding: CoreHarness) -> None:
+    """Of a work notification, DingTalk drops the same words only. A corrected time would be a second one."""
+    person = Destination.parse("work:user01")
+    reminding.schedule = make_schedule(notify_enable=True, export=False, send_to=(person,))
+    run = await failed_run(reminding)
+    reminding.messenger.trouble_with["note"] = [AnswerLost()]
+    await pass_minutes(reminding, 31)
+    await reminding.store.update_run(run.id, {"end_time": reminding.clock()})
+    await pass_minutes(reminding, 2)
+    first, second = [what for _, what in reminding.messenger.shown[str(person)] if "还没有人处理" in what]
+    assert first == second
 
 
 async def test_a_reminder_says_what_failed_when_and_mentions_the_same_people(reminding: CoreHarness) -> None:

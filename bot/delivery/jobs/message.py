@@ -10,14 +10,13 @@ from bot.delivery.jobs.summary import (
     join_digest,
     prepare_summary,
 )
-from bot.delivery.payload import DeliveryResult, update_payload
+from bot.delivery.payload import DeliveryResult, keep_words, update_payload
 from bot.delivery.recipients import mentions
 from bot.delivery.routing import Route
 from bot.delivery.services import DeliveryServices
 from bot.errors import ConfigError, DingRunError, PermanentError
 from bot.jobs.queue import Claim, Postpone, Result
 from bot.models import Destination, MarkdownMessage
-from bot.ports import TextRepeat
 
 
 async def run_message_job(services: DeliveryServices, claim: Claim) -> Result:
@@ -53,18 +52,12 @@ async def _send(services: DeliveryServices, claim: Claim, summary: Summary) -> R
 
 
 async def _message(services: DeliveryServices, claim: Claim, summary: Summary) -> MarkdownMessage:
-    """Return the message to send.
-
-    Where the text itself is the idempotency key, it is stored with the job and repeated word for word: a work
-    notification with the same text is delivered once a day (0769).
-    """
+    """Return the message to send."""
     payload = summary.payload
     if payload.words:
         return MarkdownMessage(title=payload.words[0], text=payload.words[1])
-    message = await _render(services, claim, summary)
-    if services.channels.capabilities(payload.target).text_repeat is TextRepeat.BY_WORDS:
-        await update_payload(claim, words=(message.title, message.text))
-    return message
+    repeat = services.channels.capabilities(payload.target).text_repeat
+    return await keep_words(claim, await _render(services, claim, summary), repeat)
 
 
 async def _render(services: DeliveryServices, claim: Claim, summary: Summary) -> MarkdownMessage:

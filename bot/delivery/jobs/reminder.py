@@ -5,7 +5,7 @@ It is stored when the run ends, and due some time after the summary of the run w
 
 from dataclasses import replace
 
-from bot.delivery.payload import DeliveryPayload, DeliveryResult, Obstacle
+from bot.delivery.payload import DeliveryPayload, DeliveryResult, Obstacle, keep_words
 from bot.delivery.plan import job_id
 from bot.delivery.policy.effective import active_mute
 from bot.delivery.recipients import has_failures, mentions
@@ -38,6 +38,7 @@ async def run_reminder_job(services: DeliveryServices, claim: Claim) -> Result:
         total=counts.total if counts else 0,
     )
     message = replace(message, mention=mentions(run, destination))
+    message = await keep_words(claim, message, messenger.capabilities.text_repeat)
     sending = claim.sending_text(messenger.capabilities)
     async with services.circuit_breaker.guard(destination, claim.job.id):
         sent = await messenger.send_message(destination, message, claim.job.id, sending=sending)

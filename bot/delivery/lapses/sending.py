@@ -4,13 +4,12 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from bot.delivery.circuit_breaker import DeliveryMode
-from bot.delivery.payload import DeliveryPayload, update_payload
+from bot.delivery.payload import DeliveryPayload, keep_words, update_payload
 from bot.delivery.routing import Route
 from bot.delivery.services import DeliveryServices
 from bot.errors import ConfigError, DingRunError, PermanentError
 from bot.jobs.queue import Claim, Postpone, Result
 from bot.models import Destination, MarkdownMessage
-from bot.ports import TextRepeat
 from bot.quota.budget import QuotaLevel
 
 SLOT_WAIT = timedelta(seconds=15)  # while a destination has received its messages of this minute
@@ -35,7 +34,7 @@ async def send_alert(
     payload = await _with_route(services, claim)
     target = payload.target
     messenger = services.channels.to(target)
-    message = await _message(claim, payload, render, messenger.capabilities.text_repeat)
+    message = await keep_words(claim, render(payload.withheld), messenger.capabilities.text_repeat)
     sending = claim.sending_text(messenger.capabilities)
     try:
         async with services.circuit_breaker.guard(target, claim.job.id):
@@ -66,18 +65,6 @@ async def _with_route(services: DeliveryServices, claim: Claim) -> DeliveryPaylo
         raise Postpone(services.jobs.clock() + SLOT_WAIT)
     route = Route.WEBHOOK_FALLBACK if webhook else Route.DIRECT
     return await update_payload(claim, route=route, via=webhook)
-
-
-async def _message(
-    claim: Claim, payload: DeliveryPayload, render: Render, repeat: TextRepeat
-) -> MarkdownMessage:
-    """Return the message. Where the text is the idempotency key, it is stored and repeated word for word."""
-    if payload.words:
-        return MarkdownMessage(title=payload.words[0], text=payload.words[1])
-    message = render(payload.withheld)
-    if repeat is TextRepeat.BY_WORDS:
-        await update_payload(claim, words=(message.title, message.text))
-    return message
 
 
 async def _after_rejection(
