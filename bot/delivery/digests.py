@@ -159,8 +159,22 @@ class Digests:
             if DeliveryPayload.of(job).digest == claim.job.id
         ]
         members = [job.id for job in sorted(joined, key=lambda job: job.created_at)][:MAX_MEMBERS]
+        members = members[: await self._room(claim, members)]
         await claim.update_payload({"members": members})
         return members
+
+    async def _room(self, claim: Claim, members: Sequence[str]) -> int:
+        """Return how many runs are named where they are sent. A card has a line for each."""
+        destination, _ = _parse_id(claim.job.id)
+        capabilities, quiet = self._channels.to(destination).capabilities, DeliveryPayload.of(claim.job).quiet
+        runs = await self._runs(members)
+        count = len(members)
+        while count > 1 and not capabilities.cards:
+            message = self._cards.digest_message(runs[:count], limit=capabilities.text_bytes, quiet=quiet)
+            if all(run.id in message.text for run in runs[:count]):
+                break
+            count -= 1
+        return count
 
     async def _runs(self, members: Collection[str]) -> Sequence[Run]:
         found = [await self._store.find_run(_run_id(member)) for member in members]

@@ -111,6 +111,18 @@ async def test_a_digest_whose_answer_was_lost_is_repeated_word_for_word(core: Co
     assert first == second
 
 
+async def test_a_digest_names_each_of_its_runs_and_the_next_one_names_the_rest(core: CoreHarness) -> None:
+    """A work notification has room for 1,700 bytes."""
+    person = Destination.parse("work:user01")
+    runs = await end_together(core, 70, send_to=(person,))
+    for _ in range(4):
+        await later(core)
+    digests = [what for _, what in core.messenger.shown[str(person)] if "次执行结束" in what]
+    assert len(digests) > 1
+    shown = "".join(what for _, what in core.messenger.shown[str(person)])
+    assert [run.id for run in runs if run.id not in shown] == []
+
+
 async def test_whoever_comes_too_late_stands_in_the_next_digest(core: CoreHarness) -> None:
     await end_together(core, 80)
     for _ in range(6):
