@@ -1,6 +1,7 @@
 """Find the schedule that a person names, and what a person can name it by."""
 
 import difflib
+import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -19,6 +20,7 @@ Sees = Callable[[Schedule], bool]
 """Return whether a schedule may be shown in a conversation."""
 
 _QUOTES = "「」\"'“”"
+_RUN_ID = re.compile("r[a-z2-7]{10}")
 
 
 class ScheduleLookup:
@@ -165,7 +167,12 @@ def normalize_name(name: str) -> str:
 
 
 def _unknown(name: str, schedules: Sequence[Schedule], *, hidden: bool) -> UserError:
-    """Say that there is no such schedule here, in the same words if there is a hidden one."""
+    """Say that there is no such schedule here, or no such run if it reads like the id of one.
+
+    The words are the same if there is a hidden one.
+    """
+    if _RUN_ID.fullmatch(normalize_name(name)):
+        return UserError("no_such_run", run=name)
     names = [schedule.name for schedule in schedules]
     near = difflib.get_close_matches(name, names, n=1, cutoff=SIMILARITY_CUTOFF)
     nearest, shown = near[0] if near else "", names[:MAX_NAMES_SHOWN]

@@ -37,6 +37,12 @@ async def test_without_a_report_it_says_why(core: CoreHarness, status: ExportSta
     assert core.messenger.verbs() == ["reply"]
 
 
+async def test_a_run_that_is_not_kept_any_more_is_not_taken_for_a_schedule(core: CoreHarness) -> None:
+    """Of a run that is hidden here, the answer is the same."""
+    await core.finished_run()
+    assert "没有编号为「roljbbkzhmu」的执行" in await core.say("报告 roljbbkzhmu")
+
+
 async def test_a_schedule_without_export_says_so(core: CoreHarness) -> None:
     core.engine.known[0] = make_schedule(export=False)
     await core.trigger()
