@@ -32,7 +32,7 @@ from tests.scenarios.year_history import Chronicle, Known
 ANSWERS = {
     "过了保存期|这里没有编号为": GONE,
     "你已经要过|已经有人点过": AGAIN,
-    "这张卡片已过期": EXPIRED,
+    "这张卡片已过期|这张卡片太旧了": EXPIRED,
     "没有静默": NOT_MUTED,
     "已经静默": IS_MUTED,
     "接口调用快用完了": NO_CALLS,
@@ -51,7 +51,7 @@ SPANS: Mapping[str, Callable[[datetime], datetime | None]] = {
     "3天": lambda now: now + 3 * DAY,
     "今天": lambda now: _morning(now + DAY, hour=0),
     "到 9:00": lambda now: _morning(now if now.astimezone(ZONE).hour < MORNING else now + DAY),
-    "到周一": lambda now: _morning(now + (7 - now.astimezone(ZONE).weekday()) * DAY),
+    "到周一": lambda now: _monday(now - timedelta(hours=MORNING)),
     "下次": lambda now: None,
 }
 """How long people mute a schedule, and when that ends."""
@@ -63,6 +63,11 @@ def understand(answer: str) -> str:
     """Return what an answer means, or its beginning if that is unknown."""
     found = (meaning for words, meaning in ANSWERS.items() if re.search(words, answer.strip()))
     return next(found, answer.strip()[:40])
+
+
+def _monday(now: datetime) -> datetime:
+    """Return the morning of the next Monday, in UTC."""
+    return _morning(now + (7 - now.astimezone(ZONE).weekday()) * DAY)
 
 
 def _morning(day: datetime, hour: int = MORNING) -> datetime:
