@@ -26,6 +26,7 @@ TO_MUTES = frozenset({WishKind.MUTE, WishKind.UNMUTE})
 ACCEPTED, AGAIN, EXPIRED, GONE = "accepted", "asked before", "card expired", "report gone"
 IS_MUTED, NOT_MUTED, NO_CALLS = "is muted", "is not muted", "no calls left"
 REPORTS_KEPT = timedelta(days=30)
+RUNS_KEPT = timedelta(days=180)
 BUTTONS_WORK = timedelta(days=7)  # of those that start a run
 
 
@@ -79,6 +80,8 @@ class Wishes:
 
     def hear(self, wish: Wish) -> str:
         """Return the answer that a person gets, or "" if it may be any."""
+        if wish.card and self.age(wish.card, wish.at) > RUNS_KEPT:
+            return EXPIRED
         if wish.wants in TO_MUTES:
             return self.mutes.hear(wish)
         if wish.wants is WishKind.RUN:

@@ -122,6 +122,13 @@ def test_a_file_is_sent_until_it_is_gone() -> None:
     assert files(late) == []
 
 
+@pytest.mark.parametrize("wants", [WishKind.MUTE, WishKind.RUN, WishKind.FILE])
+def test_a_card_of_a_run_that_is_not_kept_is_expired(wants: WishKind) -> None:
+    old = wish(wants, "daily@0" if wants is WishKind.FILE else "daily", 181 * DAY, card="daily@0")
+    assert answers(old) == [EXPIRED]
+    assert muted_runs(old) == []
+
+
 def test_a_file_is_refused_when_the_calls_are_reserved() -> None:
     asked = wish(WishKind.FILE, "daily@0", HOUR)
     for counted, answer in ((94, ACCEPTED), (95, NO_CALLS)):

@@ -22,6 +22,8 @@ from evidence.wishes import (
     IS_MUTED,
     NO_CALLS,
     NOT_MUTED,
+    REPORTS_KEPT,
+    RUNS_KEPT,
     Due,
     Wishes,
 )
@@ -49,13 +51,13 @@ SPANS: Mapping[str, Callable[[datetime], datetime | None]] = {
     "2h": lambda now: now + timedelta(hours=2),
     "12h": lambda now: now + timedelta(hours=12),
     "3天": lambda now: now + 3 * DAY,
-    "今天": lambda now: _morning(now + DAY, hour=0),
-    "到 9:00": lambda now: _morning(now if now.astimezone(ZONE).hour < MORNING else now + DAY),
+    "今天": lambda now: _morning(now, days=1, hour=0),
+    "到 9:00": lambda now: _morning(now, days=int(now.astimezone(ZONE).hour >= MORNING)),
     "到周一": lambda now: _monday(now - timedelta(hours=MORNING)),
     "下次": lambda now: None,
 }
 """How long people mute a schedule, and when that ends."""
-UNSURE_AGES = ((BUTTONS_WORK - DAY, BUTTONS_WORK + DAY), (28 * DAY, 32 * DAY))
+UNSURE_AGES = tuple((age - 2 * DAY, age + 2 * DAY) for age in (BUTTONS_WORK, REPORTS_KEPT, RUNS_KEPT))
 CHANCES = {"talk": 6, "rerun": 6, "rerun card": 4, "file": 4, "file card": 3, "mute": 3, "mute card": 1}
 
 
@@ -67,12 +69,13 @@ def understand(answer: str) -> str:
 
 def _monday(now: datetime) -> datetime:
     """Return the morning of the next Monday, in UTC."""
-    return _morning(now + (7 - now.astimezone(ZONE).weekday()) * DAY)
+    return _morning(now, days=7 - now.astimezone(ZONE).weekday())
 
 
-def _morning(day: datetime, hour: int = MORNING) -> datetime:
-    """Return an hour of the local day of a time, in UTC."""
-    return datetime.combine(day.astimezone(ZONE).date(), time(hour), ZONE).astimezone(UTC)
+def _morning(now: datetime, *, days: int = 0, hour: int = MORNING) -> datetime:
+    """Return an hour of the local day of a time, or some days later, in UTC. Days have 23 to 25 hours."""
+    day = now.astimezone(ZONE).date() + timedelta(days=days)
+    return datetime.combine(day, time(hour), ZONE).astimezone(UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,7 +224,7 @@ class People:
         run = self._run(now, button="mute")
         if run is None:
             return None
-        return self._muting(self._tap(now, (WishKind.MUTE, run.schedule), run, "mute"), _morning(now + DAY))
+        return self._muting(self._tap(now, (WishKind.MUTE, run.schedule), run, "mute"), _morning(now, days=1))
 
     def _muting(self, request: Request, until: datetime | None) -> Request | None:
         """Return a mute with its end, unless a run may be under way when it begins or ends."""
