@@ -1,7 +1,9 @@
 """Pools: concurrency, wake-ups and stopping."""
 
 import asyncio
+import gc
 import math
+import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
@@ -25,6 +27,7 @@ class FakeWork:
         self.together = together  # so many must run before the first of them ends
         self.claims: list[str] = []  # the kind of each claim that was tried
         self.active = self.most = 0
+        self.tasks: list[weakref.ref[asyncio.Task[None] | None]] = []
         self.given_back: list[str] = []
         self.broken = 0  # the next so many fail
         self.go, self.asking, self.slow = asyncio.Event(), asyncio.Event(), False
@@ -55,6 +58,7 @@ class FakeWork:
         if self.broken:
             self.broken -= 1
             raise RuntimeError("a mistake of ours")
+        self.tasks.append(weakref.ref(asyncio.current_task()))
         self.active += 1
         self.started.release()
         self.most = max(self.most, self.active)
@@ -97,6 +101,14 @@ async def test_a_pool_never_exceeds_its_concurrency() -> None:
     async with work.running(talk=1):
         await work.is_done(20)
     assert work.most == 1
+
+
+async def test_work_that_has_ended_is_forgotten() -> None:
+    work = FakeWork(talk=20)
+    async with work.running(talk=1):
+        await work.is_done(20)
+        gc.collect()
+        assert sum(task() is not None for task in work.tasks) <= 2
 
 
 async def test_new_work_wakes_its_own_pool_only() -> None:
