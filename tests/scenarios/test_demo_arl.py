@@ -39,7 +39,7 @@ async def test_beside_a_database_it_is_read_there_and_left_empty(
         chat = Chat(demo, session)
         await chat.wait("file", 1)
         assert await mongo.collection("site").count()
-        assert DAILY in await chat.say("@DingRun 最近报告")
+        assert DAILY in await chat.say(f"@DingRun 最近报告 {DAILY}")
         assert await demo.terminated() == 0
     assert [await mongo.collection(table).count() for table in ("task", "site", "policy")] == [0, 0, 0]
 
