@@ -5,6 +5,7 @@ stores its members before it is sent. A summary that came too late is not among 
 digest. So each run is in exactly one digest, whenever a process dies.
 """
 
+from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -159,22 +160,23 @@ class Digests:
             if DeliveryPayload.of(job).digest == claim.job.id
         ]
         members = [job.id for job in sorted(joined, key=lambda job: job.created_at)][:MAX_MEMBERS]
-        members = members[: await self._room(claim, members)]
+        members = members[: await self._count_named(claim, members)]
         await claim.update_payload({"members": members})
         return members
 
-    async def _room(self, claim: Claim, members: Sequence[str]) -> int:
-        """Return how many runs are named where they are sent. A card has a line for each."""
+    async def _count_named(self, claim: Claim, members: Sequence[str]) -> int:
+        """Return how many of the runs the digest can name, at least one. A card has a line for each."""
         destination, _ = _parse_id(claim.job.id)
         capabilities, quiet = self._channels.to(destination).capabilities, DeliveryPayload.of(claim.job).quiet
+        if capabilities.cards:
+            return len(members)
         runs = await self._runs(members)
-        count = len(members)
-        while count > 1 and not capabilities.cards:
+
+        def leaves_out(count: int) -> bool:
             message = self._cards.digest_message(runs[:count], limit=capabilities.text_bytes, quiet=quiet)
-            if all(run.id in message.text for run in runs[:count]):
-                break
-            count -= 1
-        return count
+            return not all(run.id in message.text for run in runs[:count])
+
+        return 1 + bisect_left(range(2, len(members) + 1), True, key=leaves_out)
 
     async def _runs(self, members: Collection[str]) -> Sequence[Run]:
         found = [await self._store.find_run(_run_id(member)) for member in members]

@@ -10,7 +10,7 @@ import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 
 from bot.errors import DingRunError, TemporaryError
 from bot.jobs.outcomes import (
@@ -27,6 +27,7 @@ from bot.jobs.outcomes import (
 from bot.jobs.pool import Pool, WorkerPool
 from bot.models import Clock, Job, JobState
 from bot.ports import Capabilities, Sending, Store, TextRepeat, unmarked
+from bot.quota.budget import CHINA
 from bot.telemetry.logging import log_context
 from bot.telemetry.loops import loop_step, report_error
 from bot.telemetry.rescues import Rescue, count_rescue
@@ -34,7 +35,6 @@ from bot.telemetry.rescues import Rescue, count_rescue
 log = logging.getLogger(__name__)
 
 NO_SKEW = timedelta()
-DAY_ZONE = timezone(timedelta(hours=8))  # in which DingTalk counts days
 WORDS_SENT = "words_sent"  # in a payload: the day of a request that may have arrived
 
 Result = Mapping[str, object]
@@ -100,7 +100,7 @@ class Claim:
         Raises `TemporaryError`, after which the job is unconfirmed, if a request of another day may have
         arrived.
         """
-        today, before = f"{self._clock().astimezone(DAY_ZONE):%Y-%m-%d}", self.job.payload.get(WORDS_SENT)
+        today, before = f"{self._clock().astimezone(CHINA):%Y-%m-%d}", self.job.payload.get(WORDS_SENT)
         if before not in {None, today}:
             await self.mark_sending()
             raise TemporaryError(f"may have arrived on {before}", uncertain=True)
