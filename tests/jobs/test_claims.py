@@ -125,6 +125,45 @@ async def test_a_message_is_marked_where_repeating_it_shows_it_twice(work: Work,
         assert (await work.job()).send_attempted is (repeat is TextRepeat.UNSAFE)
 
 
+async def send_words(work: Work, claim: Claim, error: TemporaryError | None = None) -> None:
+    """Send what is ignored if it comes again on the same day. Its answer may be an error."""
+    async with claim.sending_text(Capabilities(text_bytes=1, text_repeat=TextRepeat.BY_WORDS))():
+        assert "words_sent" in (await work.job()).payload
+        if error:
+            raise error
+
+
+async def test_words_that_may_have_arrived_are_repeated_on_the_same_day_only(
+    work: Work, clock: FakeClock
+) -> None:
+    claim = await work.claimed()
+    with pytest.raises(TemporaryError, match="no answer"):
+        await send_words(work, claim, TemporaryError("no answer", uncertain=True))
+    await send_words(work, claim)
+    clock.turn(seconds=86_400)
+    with pytest.raises(TemporaryError, match="may have arrived on") as caught:
+        await send_words(work, claim)
+    assert caught.value.uncertain
+    assert (await work.job()).send_attempted
+
+
+async def test_words_that_were_refused_are_sent_on_another_day(work: Work, clock: FakeClock) -> None:
+    claim = await work.claimed()
+    with pytest.raises(TemporaryError, match="throttled"):
+        await send_words(work, claim, TemporaryError("throttled"))
+    assert "words_sent" not in (await work.job()).payload
+    clock.turn(seconds=86_400)
+    await send_words(work, claim)
+
+
+async def test_a_refusal_after_a_lost_answer_leaves_it_open_whether_words_arrived(work: Work) -> None:
+    claim = await work.claimed()
+    for error in (TemporaryError("no answer", uncertain=True), TemporaryError("throttled")):
+        with pytest.raises(TemporaryError, match=str(error)):
+            await send_words(work, claim, error)
+    assert "words_sent" in (await work.job()).payload
+
+
 async def test_a_decision_is_stored_before_it_is_acted_on(work: Work) -> None:
     await work.jobs.add(make_job(id="work:0", kind="work", payload={"a": 1, "b": 2, "c": 3}, due_at=EARLIER))
     claim = await work.claimed()
