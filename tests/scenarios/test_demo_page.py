@@ -21,6 +21,7 @@ __all__ = ["browser", "page"]  # fixtures
 pytestmark = IN_BROWSER
 
 SOON = 30_000  # ms: the first card on a busy machine
+TAPPED = "**/_sandbox/tap"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -69,16 +70,27 @@ async def test_a_question_is_answered(chat: Page) -> None:
 
 
 async def test_a_press_is_told_in_private_and_a_second_card_follows(chat: Page) -> None:
+    """The answer gives way to the news that somebody runs it again, so it is read as it comes."""
     card = messages(chat, "card").first
-    await card.get_by_role("button", name="重跑", exact=True).click()
-    await expect(card).to_contain_text("好的，开始重跑")
+    async with chat.expect_response(TAPPED) as told:
+        await card.get_by_role("button", name="重跑", exact=True).click()
+    assert "好的，开始重跑" in str((await (await told.value).json())["private"])
+    await expect(card).to_contain_text("重跑了")
+    second = messages(chat, "card").filter(has_text="王敏 点击卡片触发")
+    await expect(second).to_be_visible(timeout=SOON)
+
+
+async def test_who_presses_sees_the_answer_and_nobody_else(chat: Page) -> None:
+    card = messages(chat, "card").first
+    await card.get_by_role("button", name="获取报告", exact=True).click()
+    await expect(card).to_contain_text("报告马上发到这里")
     speaker = chat.get_by_test_id("speak-as")
     himself = await speaker.input_value()
     await speaker.select_option("user01")
-    await expect(card).not_to_contain_text("好的，开始重跑")
+    await expect(card).to_contain_text("获取报告")
+    await expect(card).not_to_contain_text("报告马上发到这里")
     await speaker.select_option(himself)
-    second = messages(chat, "card").filter(has_text="王敏 点击卡片触发")
-    await expect(second).to_be_visible(timeout=SOON)
+    await expect(card).to_contain_text("报告马上发到这里")
 
 
 async def test_the_file_opens_and_lists_what_was_found(chat: Page) -> None:
