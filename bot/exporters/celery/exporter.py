@@ -18,6 +18,7 @@ from bot.exporters.celery.heartbeat import KEY, alive_workers
 from bot.exporters.celery.requests import (
     KIND,
     assets_read,
+    has_succeeded,
     has_transfer_path,
     new_request,
     parse_response,
@@ -105,15 +106,18 @@ class CeleryExporter:
         return findings
 
     async def _find_open_request(self, run: Run) -> Job | None:
-        """Return the request that an earlier attempt left: unfinished, or finished and not received."""
+        """Return the request that an earlier attempt left: unfinished, or its report not received."""
         states = {JobState.TODO, JobState.DOING, JobState.DONE}
         requests = await self._store.find_jobs(run_id=run.id, kind=KIND, states=states)
         last = next((each for each in reversed(requests) if has_transfer_path(each)), None)
-        if last and last.state is JobState.DONE and not await self._transfer.exists(transfer_path(last)):
+        if last is None or (last.state is JobState.DONE and not await self._is_written(last)):
             return None
-        if last:
-            count_rescue(Rescue.REQUEST_RESUMED)
+        count_rescue(Rescue.REQUEST_RESUMED)
         return last
+
+    async def _is_written(self, request: Job) -> bool:
+        """Return whether a finished request has a report. A failed one may have left a file all the same."""
+        return has_succeeded(request) and await self._transfer.exists(transfer_path(request))
 
     async def _add_request(self, run: Run, path: Path) -> Job:
         name = f"{run.id}.{secrets.token_hex(4)}"

@@ -67,9 +67,14 @@ def failure_response(error: DingRunError) -> Mapping[str, object]:
     return {"state": JobState.DONE, "result": result, "error": str(error)}
 
 
+def has_succeeded(request: Job) -> bool:
+    """Return whether a worker has written the report of a request."""
+    return "findings" in request.result
+
+
 def parse_response(request: Job) -> Findings:
     """Return what the report counted. Raises the error that the worker reported instead."""
-    if "findings" in request.result:
+    if has_succeeded(request):
         return _FINDINGS.validate_python(request.result["findings"])
     raise (PermanentError if request.result.get("for_good") else TemporaryError)(request.error)
 

@@ -18,7 +18,13 @@ from bot.exporters.celery.exporter import (
     UNCLAIMED_TIMEOUT,
     next_poll_delay,
 )
-from bot.exporters.celery.requests import KIND, MAX_WORKER_DEATHS, new_request
+from bot.exporters.celery.requests import (
+    KIND,
+    MAX_WORKER_DEATHS,
+    failure_response,
+    new_request,
+    transfer_path,
+)
 from bot.models import MAX_CLOCK_SKEW, JobState
 from bot.runtime import utc_now
 from bot.stores.sqlite.store import SqliteStore
@@ -174,6 +180,16 @@ async def test_a_report_written_while_no_bot_ran_is_received(workers: WorkerHarn
 async def test_a_written_report_that_is_gone_is_requested_again(workers: WorkerHarness) -> None:
     await workers.add_old_request(state=JobState.DONE, result={"findings": {"rows": 3}})
     await workers.exporter().export(await workers.report_input(), workers.path())
+    assert len(await workers.requests()) == 2
+
+
+async def test_a_failed_request_is_not_resumed_though_its_file_was_written(workers: WorkerHarness) -> None:
+    """The process that writes a report may die after the file is there, and before it has said so."""
+    failed = failure_response(TemporaryError("its process died"))
+    request = await workers.add_old_request(**failed)
+    (workers.folder / transfer_path(request)).parent.mkdir(parents=True)
+    (workers.folder / transfer_path(request)).write_bytes(b"a report")
+    assert (await workers.exporter().export(await workers.report_input(), workers.path())).rows == 3
     assert len(await workers.requests()) == 2
 
 
