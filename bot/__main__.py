@@ -5,11 +5,13 @@ import os
 import sys
 import webbrowser
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from bot import __version__
+from bot.cli.help import Group
 from bot.cli.init.command import init
 from bot.errors import ConfigError, DingRunError
 from bot.files import PRIVATE_UMASK
@@ -33,8 +35,17 @@ def _tell(text: str, config: Path | None, *, err: bool = False) -> None:
     _say(in_language(text, config, context.meta.get(LANG_OPTION, "") if context else ""), err=err)
 
 
-class Commands(click.Group):
-    """Prints our errors in one line. Exits with 2 for an invalid setting, 1 for other errors."""
+class Commands(Group):
+    """Prints errors in the language of the settings.
+
+    Exits with 2 for an invalid setting or wrong words on the command line, 1 for other errors.
+    """
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **extra)
+        except click.UsageError as error:
+            _reject(error)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -42,9 +53,26 @@ class Commands(click.Group):
         except DingRunError as error:
             _tell(str(error), ctx.obj, err=True)
             sys.exit(2 if isinstance(error, ConfigError) else 1)
+        except click.UsageError as error:
+            _reject(error)
 
 
-@click.group(cls=Commands, invoke_without_command=True)
+def _reject(error: click.UsageError) -> NoReturn:
+    """Say what is wrong with the words on the command line, and how to find the right ones."""
+    if isinstance(error, NoArgsIsHelpError):
+        raise error  # click shows the help
+    lines, context = [error.format_message()], error.ctx
+    if context:
+        lines = [context.get_usage(), f"Try {context.command_path} --help", *lines]
+    _tell("\n".join(lines), context.obj if context else None, err=True)
+    sys.exit(error.exit_code)
+
+
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    epilog="In Chinese: DINGRUN_LANG=zh-CN dingrun --help",
+)
 @click.version_option(__version__, prog_name="dingrun")
 @click.option(
     "--config",
@@ -61,6 +89,9 @@ def main(ctx: click.Context, config: Path | None) -> None:
     ctx.obj = config
     if ctx.invoked_subcommand is None:
         _serve(config)
+
+
+main.add_command(init)
 
 
 def _serve(config: Path | None) -> None:
@@ -246,9 +277,6 @@ def restore(config: Path | None, file: Path, *, force: bool) -> None:
     contents = asyncio.run(replace_store(_settings(config, quiet=True), file.resolve(), force=force))
     restored = f"restored the store of {contents.made_at:%Y-%m-%d %H:%M} UTC"
     _tell(f"{restored} and {len(contents.reports)} reports", config)
-
-
-main.add_command(init)
 
 
 @main.group("api")

@@ -8,7 +8,7 @@
 
 Errors are raised, logged and stored in English. `errors.yaml` has their translations by their English text,
 as gettext does, so that a text of another system is shown as it is. `settings.yaml` has those of settings and
-commands.
+commands, and `help.yaml` those of `--help`.
 """
 
 import re
@@ -81,6 +81,16 @@ def explain_setting(error: str, lang: str, depth: int = 0) -> str:
     words = {"words": values.get("words", "").replace(" or ", " 或 ").replace(", ", "、")}
     text = load_words("settings", lang)[key]
     return _FIELD.sub(lambda field: {**values, **words, **inner}[field[1]], text)
+
+
+def explain_help(text: str, lang: str) -> str:
+    """Return a paragraph of the help of a command in a language. Other texts stay as they are."""
+    return _translations("help", lang).get(text, text)
+
+
+@cache
+def _translations(topic: str, lang: str) -> Mapping[str, str]:
+    return {texts[SOURCE_LANGUAGE]: texts[lang] for texts in load_topic(topic).values()}
 
 
 @lru_cache(1_000)

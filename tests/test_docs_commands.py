@@ -225,4 +225,4 @@ def test_the_other_lines_of_the_docs_that_need_no_account_can_be_run(home: Path)
 
 def test_every_command_has_a_help() -> None:
     for name in main.commands:
-        assert said(f"{name} --help").output.startswith("Usage: "), name
+        assert said(f"{name} --help").output.startswith(("用法: ", "Usage: ")), name

@@ -135,7 +135,7 @@ def test_check_passes_in_an_empty_folder_and_creates_nothing(installed: Path, tm
 @pytest.mark.parametrize("words", [[], ["demo"], ["worker"]])
 def test_the_help_calls_the_program_by_its_name(installed: Path, tmp_path: Path, words: list[str]) -> None:
     assert dingrun(installed, tmp_path, *words, "--help").stdout.startswith(
-        " ".join(["Usage: dingrun", *words])
+        " ".join(["用法: dingrun", *words])
     )
 
 

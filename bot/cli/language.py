@@ -16,7 +16,7 @@ _ORIGINS = {"environment": "环境变量 ", "file": "文件 "}
 
 def in_language(text: str, config: Path | None, lang: str = "") -> str:
     """Return lines in a language, by default that of the settings, though they may be invalid."""
-    lang = lang or _language(config)
+    lang = lang or reader_language(config)
     lines = [explain_setting(line, lang) for line in text.splitlines()]
     return "\n".join(lines if lang == SOURCE_LANGUAGE else map(_with_origin, lines))
 
@@ -26,7 +26,8 @@ def _with_origin(line: str) -> str:
     return re.sub(r"^(environment|file)(:?) (?=DINGRUN_|/)", lambda found: _ORIGINS[found[1]], line)
 
 
-def _language(config: Path | None) -> str:
+def reader_language(config: Path | None) -> str:
+    """Return the language of the settings, though they may be invalid. Chinese unless they say otherwise."""
     try:
         text = (config or Path(DEFAULT_FILE)).read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -175,7 +175,7 @@ class Settings(Section):
     )
     lang: Literal["zh-CN", "en"] = Field(
         "zh-CN",
-        description="Language of cards, answers and reports, of errors of the settings, and of commands.",
+        description="Language of cards, answers and reports, of errors of settings, commands and `--help`.",
         examples=["en"],
     )
     expectations: dict[str, ExpectationSettings] = Field(

@@ -6,10 +6,12 @@ from typing import Any, TextIO
 
 import click
 
+from bot.cli.help import Command
+
 INTERRUPTED = 130  # exit status, as of a shell
 
 
-@click.command(short_help="Set up DingTalk, the group and what is watched, and send a first card.")
+@click.command(cls=Command)
 @click.option("--lang", type=click.Choice(["zh-CN", "en"]), help="Language of questions, cards and answers.")
 @click.option("--new-app", is_flag=True, help="Create an app at DingTalk: scan the QR code that is shown.")
 @click.option("--client-id", help="Client ID of an app that there is.")
