@@ -24,7 +24,7 @@ from evidence.disk_trace import TraceReader
 from evidence.history import Effect
 from evidence.results import append_result, read_results, summary
 from evidence.syscalls import Campaign, CaseResult, go_through, say
-from evidence.tracer import Point, Tracer, most_by_thread, points, spread
+from evidence.tracer import Point, Tracer, count_by_thread, of_busiest, points, spread
 from evidence.world import World
 
 FAULT = "power cut"
@@ -97,7 +97,7 @@ def restart_all(campaign: PowerCuts, trace: Path, results: Path, options: argpar
     """Start the real service after each cut. Returns how often a promise was broken."""
     done = {result.point for result in read_results(results) if result.kept}
     text = trace.read_text(encoding="ascii", errors="replace")
-    syncs, others = (most_by_thread(text, calls) for calls in (SYNCS, BETWEEN))
+    syncs, others = (of_busiest(count_by_thread(text, calls)) for calls in (SYNCS, BETWEEN))
     chosen = [*points(syncs, options.syncs), *points(others, options.every)]
     todo = [point for point in spread(chosen) if str(point) not in done]
     say(f"{len(chosen)} restarts, {len(done)} done before")

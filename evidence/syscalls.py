@@ -2,14 +2,14 @@
 
     python -m evidence.syscalls [--calls pwrite64,…] [--every N] [--fault KILL] [--results FILE] [--minutes M]
 
-One calm case under strace counts the calls. Then there is a case for each: at the k-th call of that name
-(strace counts those of each thread by itself), the service, or the child that writes the report, is killed.
-It is started again as a supervisor would, and goes on until nothing is left to do. Then the judge reads
-what people saw and what the service claims.
+One calm case under strace counts the calls. Then there is a case for each: at the k-th call of that name in
+one of the threads, the service, or the child that writes the report, is killed. It is started again as a
+supervisor would, and goes on until nothing is left to do. Then the judge reads what people saw and what the
+service claims.
 
-`--fault` also takes an error that the call fails with once (EIO, ENOSPC), or `delay`, half a second. With
-`--results`, a campaign goes on where an earlier one ended. Its cases come in an order of which any part is
-an even sample.
+`--fault` also takes an error that the call fails with (EIO, ENOSPC), or `delay`, half a second, in the first
+thread that comes to it. With `--results`, a campaign goes on where an earlier one ended. Its cases come in an
+order of which any part is an even sample.
 """
 
 import argparse
@@ -28,6 +28,7 @@ from typing import Self
 
 from evidence.history import Record, write_history
 from evidence.judge import PROMISED, Judgement, judge
+from evidence.later_threads import later_thread_killer
 from evidence.recorder import is_settled, record
 from evidence.results import Result, append_result, read_results, summary
 from evidence.tracer import (
@@ -36,9 +37,10 @@ from evidence.tracer import (
     FAULTS,
     Point,
     Tracer,
+    count_by_thread,
     counter,
     injector,
-    most_by_thread,
+    of_busiest,
     points,
     spread,
 )
@@ -120,17 +122,21 @@ class Campaign:
         """Return the world of a case."""
         return World(folder=folder, stage=stage)
 
-    def count_calls(self, calls: Sequence[str]) -> Mapping[str, int]:
-        """Return how often each call is made at most by one thread, in a calm case."""
+    def count_calls(self, calls: Sequence[str]) -> Mapping[str, Sequence[int]]:
+        """Return how often each thread makes each call in a calm case, the busiest thread first."""
         trace = self.folder / "trace.txt"
         calm = self._case(None, counter(trace, calls))
         if not calm.kept:
             raise RuntimeError(f"the calm case fails: {calm.wrong}")
-        return most_by_thread(trace.read_text(encoding="utf-8", errors="replace"), calls)
+        return count_by_thread(trace.read_text(encoding="utf-8", errors="replace"), calls)
 
     def run(self, point: Point) -> CaseResult:
         """Go through one case. A case that breaks down is a result too."""
-        return self._case(point, injector(self.folder / f"{point}.trace", point, self.fault))
+        trace = self.folder / f"{point}.trace"
+        first = point.thread == 1
+        return self._case(
+            point, injector(trace, point, self.fault) if first else later_thread_killer(trace, point)
+        )
 
     def _case(self, point: Point | None, tracer: Tracer) -> CaseResult:
         folder, began = self.folder / str(point or "calm"), time.monotonic()
@@ -140,6 +146,8 @@ class Campaign:
         try:
             with copied(self.prepared, self.world(folder, stage)) as world:
                 world.start(tracer.prefix)
+                if world.traced:
+                    tracer.watch(world.traced.pid)
                 died, history, rescues = self._observe(world, tracer)
         except (OSError, RuntimeError, LookupError, subprocess.TimeoutExpired) as failure:
             error = f"{type(failure).__name__}: {failure}"
@@ -246,9 +254,10 @@ def go_through_all(campaign: Campaign, name: str, options: argparse.Namespace) -
     done = {result.point for result in read_results(results) if result.fault == name and result.kept}
     default = CALLS if options.fault in {"KILL", "delay"} else DISK_CALLS
     counts = campaign.count_calls(options.calls.split(",") if options.calls else default)
+    counts = counts if options.fault == "KILL" else of_busiest(counts)
     chosen = [each for each in spread(list(points(counts, options.every))) if str(each) not in done]
-    numbers = ", ".join(f"{number} {call}" for call, number in counts.items())
-    say(f"{sum(counts.values())} points ({numbers}), {len(chosen)} cases, {len(done)} done before")
+    numbers = ", ".join(f"{sum(by_thread)} {call}" for call, by_thread in counts.items())
+    say(f"{sum(map(sum, counts.values()))} points ({numbers}), {len(chosen)} cases, {len(done)} done before")
     for result in go_through(campaign, chosen, keep=options.keep, minutes=options.minutes):
         append_result(results, result.as_result(name))
         if not result.kept:

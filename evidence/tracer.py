@@ -21,13 +21,14 @@ _HIT = re.compile(rb"\(INJECTED\)|\(DELAYED\)|killed by SIGKILL")
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """The k-th call of a name in any thread of the service."""
+    """The k-th call of a name in one thread of the service."""
 
     call: str
     number: int
+    thread: int = 1  # of those that come to it, in their order
 
     def __str__(self) -> str:
-        return f"{self.call}-{self.number}"
+        return f"{self.call}-{self.number}" + (f"-{self.thread}" if self.thread > 1 else "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,9 @@ class Tracer:
     def prefix(self) -> Sequence[str]:
         """The command under which the service is started. It stays our child, and strace is its own."""
         return ["strace", "-D", "-f", "-qq", "-o", str(self.trace), *self.options]
+
+    def watch(self, pid: int) -> None:
+        """Begin to look at the service. Nothing to do: strace does it all."""
 
     def has_hit(self) -> bool:
         """Return whether the fault has happened, in the service or in a child of it."""
@@ -70,20 +74,29 @@ def injector(trace: Path, point: Point, fault: str) -> Tracer:
     return Tracer(trace=trace, options=["-e", f"trace={point.call}", "-e", inject])
 
 
-def most_by_thread(trace: str, calls: Sequence[str]) -> Mapping[str, int]:
-    """Return the largest number of each call by one thread of a trace of strace."""
+def count_by_thread(trace: str, calls: Sequence[str]) -> Mapping[str, Sequence[int]]:
+    """Return how often each thread of a trace of strace makes each call, the busiest thread first."""
     by_thread = defaultdict[str, Counter[str]](Counter)
     for line in trace.splitlines():
         if match := _CALL.match(line):
             by_thread[match[2]][match[1]] += 1
-    return {call: max(by_thread[call].values(), default=0) for call in calls}
+    return {call: sorted(by_thread[call].values(), reverse=True) for call in calls}
 
 
-def points(counts: Mapping[str, int], every: int = 1) -> Iterator[Point]:
-    """Yield each N-th call of each name, and the first one of each."""
-    for call, count in counts.items():
-        for number in range(1, count + 1, every):
-            yield Point(call=call, number=number)
+def of_busiest(counts: Mapping[str, Sequence[int]]) -> Mapping[str, Sequence[int]]:
+    """Return the counts of the busiest thread only."""
+    return {call: numbers[:1] for call, numbers in counts.items()}
+
+
+def points(counts: Mapping[str, Sequence[int]], every: int = 1) -> Iterator[Point]:
+    """Yield each N-th call of each name, and the first one of each. `counts` are by call and thread."""
+    for call, numbers in counts.items():
+        every_call = [
+            Point(call=call, number=number, thread=thread)
+            for number in range(1, max(numbers, default=0) + 1)
+            for thread in range(1, sum(most >= number for most in numbers) + 1)
+        ]
+        yield from every_call[::every]
 
 
 def spread(chosen: Sequence[Point]) -> Sequence[Point]:

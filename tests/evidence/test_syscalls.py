@@ -13,7 +13,7 @@ from evidence import syscalls
 from evidence.judge import Verdict
 from evidence.results import Result, append_result, read_results, summary
 from evidence.syscalls import Campaign, go_through
-from evidence.tracer import Point, most_by_thread, points, spread
+from evidence.tracer import Point, count_by_thread, of_busiest, points, spread
 from evidence.workers import WorkerCampaign
 from evidence.world import spawn
 
@@ -21,6 +21,7 @@ PRINT_ENVIRONMENT = "import os; print(sorted(name for name in os.environ if name
 SAMPLE = (
     Point(call="pwrite64", number=60),  # the run is being stored
     Point(call="sendto", number=60),  # a request to DingTalk
+    Point(call="sendto", number=6, thread=2),  # likewise, while another thread has come to its sixth
 )
 
 
@@ -29,19 +30,33 @@ def test_calls_are_counted_by_thread() -> None:
         '890   pwrite64(3, "x", 1, 0) = 1\n891 pwrite64(3, "x", 1, 0) = 1\n890 pwrite64(3, "y", 1, 1) = 1\n'
         "890 <... fsync resumed>) = 0\n890 --- SIGCHLD {si_signo=SIGCHLD} ---\n890 +++ exited with 0 +++\n"
     )
-    assert most_by_thread(trace, ["pwrite64", "fsync"]) == {"pwrite64": 2, "fsync": 0}
+    counts = count_by_thread(trace, ["pwrite64", "fsync"])
+    assert counts == {"pwrite64": [2, 1], "fsync": []}
+    assert of_busiest(counts) == {"pwrite64": [2], "fsync": []}
 
 
 def test_each_call_is_a_point_and_a_sample_begins_with_the_first() -> None:
-    assert [str(point) for point in points({"fsync": 2, "write": 3}, every=2)] == [
+    assert [str(point) for point in points({"fsync": [2], "write": [3, 1], "rename": []}, every=2)] == [
         "fsync-1",
         "write-1",
+        "write-2",
+    ]
+
+
+def test_a_call_that_several_threads_make_is_a_point_for_each() -> None:
+    assert [str(point) for point in points({"write": [3, 2, 2]})] == [
+        "write-1",
+        "write-1-2",
+        "write-1-3",
+        "write-2",
+        "write-2-2",
+        "write-2-3",
         "write-3",
     ]
 
 
 def test_a_campaign_that_is_interrupted_is_an_even_sample() -> None:
-    begun = spread(list(points({"write": 100})))[:10]
+    begun = spread(list(points({"write": [100]})))[:10]
     numbers = sorted(point.number for point in begun)
     assert all(later - earlier <= 20 for earlier, later in pairwise([0, *numbers, 101]))
 
