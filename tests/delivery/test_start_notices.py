@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.delivery.payload import DeliveryResult
 from bot.delivery.plan import card_id, job_id
 from bot.delivery.policy.start_notices import start_recipients
 from bot.errors import PermanentError, TemporaryError
@@ -24,7 +25,9 @@ from bot.models import (
 )
 from bot.quota.budget import Budget, month_of
 from bot.stores.sqlite.quota import SqliteQuotaStore
+from cards.card_template import BUTTONS
 from tests.conftest import GROUP, CoreHarness
+from tests.delivery.test_card_templates import OWN
 from tests.factories import make_run, make_schedule
 
 LI = Person(id="user01", name="李雷")
@@ -86,6 +89,25 @@ async def test_a_card_that_cannot_be_updated_is_followed_by_a_message(started: C
     await started.finish()
     assert started.messenger.verbs() == ["card", "note", "upload", "file"]
     assert (await started.run(run.id)).push_status is PushStatus.SUCCESS
+    (card,) = await started.store.find_jobs(run_id=run.id, kind="card")
+    assert DeliveryResult.of(card).fallback_reason == "card.notExist"
+
+
+async def test_a_card_is_updated_by_the_template_that_it_was_sent_with(started: CoreHarness) -> None:
+    started.template_id = OWN
+    started.build()
+    started.messenger.unknown_templates = {OWN}
+    run = await started.trigger()
+    await started.finish()
+    assert started.messenger.cards[card_id(run.id, GROUP)].template_id == BUTTONS.id
+    (card,) = await started.store.find_jobs(run_id=run.id, kind="card")
+    (export,) = await started.store.find_jobs(run_id=run.id, kind="export")
+    result = DeliveryResult.of(card)
+    assert (result.card_id, result.template, result.exports) == (
+        card_id(run.id, GROUP),
+        BUTTONS.id,
+        (export.id,),
+    )
 
 
 async def test_a_death_between_start_and_end_leaves_one_card(started: CoreHarness) -> None:
