@@ -1,12 +1,13 @@
 """The delivery jobs of an ended run."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from bot.delivery.payload import DeliveryPayload
 from bot.delivery.plan import card_id, delivery_job
-from bot.delivery.reconcile import MIN_RECENT_RUNS
+from bot.delivery.reconcile import MIN_RECENT_RUNS, WATERMARK
 from bot.errors import PermanentError, RateLimited, TemporaryError
 from bot.models import Destination, ExportStatus, Job, JobState, PushStatus, Run, RunStatus
 from tests.conftest import GROUP, CoreHarness
@@ -117,17 +118,23 @@ async def test_nothing_configured_means_log_only(core: CoreHarness, caplog: pyte
     assert "每日巡检" in caplog.text
 
 
-async def test_a_push_left_pending_by_a_crash_is_repaired(core: CoreHarness) -> None:
+async def run_left_pending(core: CoreHarness) -> Run:
+    """Return a run whose push looks pending, though another bot, whose clock was ahead, has been here."""
     run = await core.finished_run()
     await core.store.update_run(run.id, {"push_status": PushStatus.PENDING})
+    await core.store.set_value(WATERMARK, (core.clock() + timedelta(hours=1)).isoformat())
+    return run
+
+
+async def test_a_push_left_pending_by_a_crash_is_repaired(core: CoreHarness) -> None:
+    run = await run_left_pending(core)
     core.build()
     await core.reconciler.run()
     assert (await core.run(run.id)).push_status is PushStatus.SUCCESS
 
 
 async def test_a_crash_in_the_middle_of_a_burst_is_made_good_too(core: CoreHarness) -> None:
-    run = await core.finished_run()
-    await core.store.update_run(run.id, {"push_status": PushStatus.PENDING})
+    run = await run_left_pending(core)
     for _ in range(3 * MIN_RECENT_RUNS):
         later = make_run(start_time=core.clock(), status=RunStatus.FINISHED, push_status=PushStatus.SKIPPED)
         await core.store.add_run(later)

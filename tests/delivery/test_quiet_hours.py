@@ -45,6 +45,17 @@ async def test_all_summaries_of_quiet_hours_are_one_card_at_their_end(core: Core
     assert {(await core.run(run.id)).push_status for run in runs} == {PushStatus.SUCCESS}
 
 
+async def test_the_card_of_quiet_hours_still_says_so_after_an_update(core: CoreHarness) -> None:
+    be_quiet(core)
+    runs = [await ended(core, number) for number in range(2)]
+    await until_eight_in_the_evening(core)
+    (before,) = core.messenger.cards.values()
+    await core.delivery.refresh_cards(runs[0], "test")
+    await core.do_jobs()
+    assert core.messenger.verbs() == ["card", "update"]
+    assert list(core.messenger.cards.values()) == [before]
+
+
 async def test_files_of_quiet_hours_are_sent_on_request(core: CoreHarness) -> None:
     be_quiet(core)
     await ended(core, 0)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.errors import PermanentError
+from bot.errors import PermanentError, TemporaryError
 from bot.models import (
     Destination,
     JobState,
@@ -73,15 +73,33 @@ async def test_a_reminder_whose_answer_was_lost_is_repeated_word_for_word(remind
     assert first == second
 
 
+async def test_a_reminder_that_may_have_come_is_unconfirmed_and_not_repeated(reminding: CoreHarness) -> None:
+    await failed_run(reminding)
+    reminding.messenger.trouble_with["note"] = [TemporaryError("no answer", uncertain=True)]
+    await pass_minutes(reminding, 31)
+    (job,) = await reminding.store.find_jobs(kind="reminder")
+    assert (job.state, reminders(reminding)) == (JobState.UNCONFIRMED, [])
+
+
+async def test_a_newer_run_of_another_schedule_changes_nothing(reminding: CoreHarness) -> None:
+    await failed_run(reminding)
+    reminding.clock.turn(seconds=1)
+    await reminding.trigger(make_schedule(id="s2", name="另一个"), cause="cron:s2")
+    await pass_minutes(reminding, 31)
+    assert len(reminders(reminding)) == 1
+
+
 async def test_a_reminder_says_what_failed_when_and_mentions_the_same_people(reminding: CoreHarness) -> None:
     options = (RecipientOptions(to=GROUP, mention=("user07",), only_failed=True),)
     reminding.schedule = make_schedule(
         notify_enable=True, send_to=(GROUP,), recipient_options=options, targets=("192.0.2.1", "192.0.2.2")
     )
-    run = await failed_run(reminding)
+    run = await reminding.trigger()
+    reminding.clock.turn(seconds=5 * MINUTE)
+    await reminding.finish(status=TaskStatus.ERROR)
     await pass_minutes(reminding, 31)
     (reminder,) = reminders(reminding)
-    first = f"**每日巡检** 失败了，还没有人处理：11-24 周二 11:00 结束，2/2 个任务未成功，执行 {run.id}"
+    first = f"**每日巡检** 失败了，还没有人处理：11-24 周二 11:05 结束，2/2 个任务未成功，执行 {run.id}"
     assert reminder.split("\n")[0] == first
     assert reminding.messenger.mentioned[-1] == ("user07",)
 

@@ -36,6 +36,21 @@ async def test_a_report_is_requested_once_for_each_cause(
     assert {(job.kind, DeliveryPayload.of(job).asked) for job in jobs} == {("file", True)}
 
 
+async def test_the_cards_of_a_run_are_refreshed_and_those_of_no_other(
+    core: CoreHarness, requests: DeliveryRequests
+) -> None:
+    first = await core.finished_run()
+    core.clock.turn(seconds=1)
+    second = await core.finished_run()
+    await requests.refresh_cards(first, "cause")
+    await requests.refresh_cards(first, "cause")
+    (update,) = await core.store.find_jobs(kind="update")
+    assert update.run_id == first.id
+    assert await requests.card_destination(first.id, card_id(first.id, GROUP)) == GROUP
+    assert await requests.card_destination(second.id, card_id(first.id, GROUP)) is None
+    assert await requests.card_destination("r0", card_id("r0", GROUP)) is None
+
+
 async def test_where_no_report_may_go_none_is_requested(
     core: CoreHarness, requests: DeliveryRequests
 ) -> None:

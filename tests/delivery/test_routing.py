@@ -67,11 +67,21 @@ def test_a_result_is_read_as_it_was_written(result: DeliveryResult) -> None:
 
 def test_a_resend_chooses_its_route_anew() -> None:
     first = DeliveryPayload(
-        destination=GROUP, route=Route.DIGEST, digest="d", via=ROBOT, withheld=True, part=2, card_created=True
+        destination=GROUP,
+        asked=True,
+        route=Route.DIGEST,
+        digest="d",
+        via=ROBOT,
+        withheld=True,
+        part=2,
+        card_created=True,
+        card_content="abc",
     )
     again = first.for_resend("file:1", "user01")
     assert (again.route, again.digest, again.via, again.withheld) == (None, "", None, False)
-    assert (again.part, again.card_created, again.target) == (2, True, GROUP)
+    assert (again.part, again.card_created, again.card_content, again.target) == (2, True, "abc", GROUP)
+    assert (again.asked, again.by) == (True, "user01")
+    assert again.is_resend_for("")
     assert again.requested_by_person
 
 

@@ -45,6 +45,16 @@ def shown(core: CoreHarness, run_id: str) -> str:
     return " ".join(core.messenger.cards[card_id(run_id, GROUP)].params.values())
 
 
+async def test_the_card_of_a_start_has_the_chart_of_the_runs_before(started: CoreHarness) -> None:
+    started.template_id = OWN
+    started.build()
+    for _ in range(3):
+        await started.finished_run()
+        started.clock.turn(seconds=60)
+    run = await started.trigger()
+    assert started.messenger.cards[card_id(run.id, GROUP)].params["has_history"] == "true"
+
+
 async def test_one_card_is_sent_at_the_start_and_updated_at_the_end(started: CoreHarness) -> None:
     run = await started.trigger()
     assert "执行中" in shown(started, run.id)
@@ -75,6 +85,8 @@ async def test_the_running_card_stops_the_run(started: CoreHarness) -> None:
 async def test_a_start_card_that_fails_costs_no_summary(started: CoreHarness, trouble: Exception) -> None:
     started.messenger.trouble_with["card"] = [trouble]
     run = await started.trigger()
+    (job,) = await started.store.find_jobs(run_id=run.id, kind="start")
+    assert str(trouble) in (job.error, DeliveryResult.of(job).skipped)
     await started.finish()
     started.clock.turn(seconds=10)
     await started.do_jobs()

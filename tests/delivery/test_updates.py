@@ -51,7 +51,7 @@ def shown(core: CoreHarness, run: Run) -> str:
     return "".join(core.messenger.cards[card_id(run.id, GROUP)].params.values())
 
 
-async def start(core: CoreHarness, trigger: Trigger, by: Person | None = HAN, **schedule: object) -> Run:
+async def start(core: CoreHarness, trigger: Trigger, by: Person | None = HAN, **schedule: Any) -> Run:
     """Start a run a second later, and let it end."""
     core.clock.turn(seconds=1)
     key = f"{trigger}:{core.clock().isoformat()}"

@@ -17,6 +17,7 @@ from bot.models import (
     Lapse,
     LapseState,
     Mute,
+    NotifyChange,
     NotifyOn,
     Person,
     QuotaKind,
@@ -193,6 +194,25 @@ async def test_nobody_is_told_if_the_settings_say_so(lapsing: Lapsing) -> None:
     assert lapsing.core.messenger.sent == []
 
 
+async def test_nobody_is_told_after_somebody_turned_notifications_off_in_the_chat(lapsing: Lapsing) -> None:
+    change = NotifyChange(by=Person(id="user01"), at=lapsing.core.clock(), notify_enable=False)
+    await lapsing.core.context.delivery.overrides.change("s1", lambda each: replace(each, notify=change))
+    await lapsing.wait(HOUR + 5 * MINUTE)
+    assert lapsing.told() == []
+
+
+async def test_what_is_told_is_what_to_send_if_people_may_start_it(lapsing: Lapsing) -> None:
+    await lapsing.wait(HOUR + 5 * MINUTE)
+    lapsing.plan(cron="0 * * * *", id="s2", name="别处的", startable=False)
+    await lapsing.check()
+    await lapsing.wait(HOUR + 5 * MINUTE)
+    texts = [what for verb, _, what in lapsing.core.messenger.sent if verb == "note"]
+    here, elsewhere = texts[0], next(text for text in texts if "别处的" in text)
+    assert "重跑 每日巡检" in here
+    assert "请到那个系统里看看" in elsewhere
+    assert "重跑" not in elsewhere
+
+
 async def test_every_destination_is_told_whatever_its_notify_on_is(lapsing: Lapsing) -> None:
     options = (RecipientOptions(to=OPS, notify_on=NotifyOn.FAILED),)
     lapsing.plan(cron="0 * * * *", send_to=(GROUP, OPS), recipient_options=options)
@@ -217,6 +237,21 @@ async def test_a_run_that_takes_longer_than_usual_is_told_once(lapsing: Lapsing)
     assert lapsing.told() == ["**⏳ 比平时慢：每日巡检**"]
 
 
+async def test_a_slow_run_is_told_to_who_asked_for_it_too_and_mentions_nobody(
+    lapsing: Lapsing,
+) -> None:
+    await lapsing.history(8, minutes=20)
+    options = (RecipientOptions(to=GROUP, mention=("boss",)),)
+    lapsing.plan(cron="", recipient_options=options)
+    request = TriggerRequest(
+        idempotency_key="chat:1", trigger=Trigger.CHAT, asked_by=Person(id="boss"), asked_in=BOSS
+    )
+    await lapsing.core.runs.trigger(lapsing.core.schedule, request)
+    await lapsing.wait(49 * MINUTE)
+    assert lapsing.told(BOSS) == lapsing.told() == ["**⏳ 比平时慢：每日巡检**"]
+    assert set(lapsing.core.messenger.mentioned) <= {()}
+
+
 async def test_a_late_run_whose_summary_is_sent_needs_no_other_note(lapsing: Lapsing) -> None:
     await lapsing.history(8, minutes=20)
     await lapsing.start()
@@ -234,9 +269,13 @@ async def test_who_wants_changes_only_is_told_that_a_late_run_ended_without_any(
     for minutes in (1, 61):
         await lapsing.start()
         await lapsing.wait(minutes * MINUTE)
+        lapsing.core.exporter.trouble = [TemporaryError("disk full", retry_after=150)]
         await lapsing.core.finish()
-        await lapsing.wait(2 * MINUTE)
+        await lapsing.wait(MINUTE)  # the report decides whether there are changes
+        assert [text[:8] for text in lapsing.told()] == ["**🔴 超时还没"] * (minutes > 60)
+        await lapsing.wait(5 * MINUTE)
     assert [text[:8] for text in lapsing.told()] == ["**🔴 超时还没", "**✅ 超时的执"]
+    assert [lapse.state for lapse in await lapsing.found()] == [LapseState.SETTLED]
 
 
 async def test_whoever_does_not_receive_the_summary_is_told_that_a_late_run_ended(lapsing: Lapsing) -> None:
@@ -385,6 +424,14 @@ async def test_rejected_words_are_left_out(lapsing: Lapsing) -> None:
     assert lapsing.told() == [
         "有一个计划没有按预期执行或恢复了，内容没能通过钉钉的审核。编号 s1，发 状态 查看。"
     ]
+
+
+async def test_rejected_words_of_a_recovery_are_left_out(lapsing: Lapsing) -> None:
+    await lapsing.wait(HOUR + 5 * MINUTE)
+    lapsing.core.messenger.trouble = [PermanentError("bad words", content=True)]
+    await lapsing.start()
+    await lapsing.wait(2 * MINUTE)
+    assert [text[:9] for text in lapsing.told()] == ["**🔴 没有按时开", "有一个计划没有按预"]
 
 
 async def test_an_alert_that_may_have_been_read_is_followed_by_its_end(lapsing: Lapsing) -> None:
