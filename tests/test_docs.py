@@ -3,8 +3,10 @@
 import os
 import re
 import tomllib
+from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 import yaml
@@ -21,12 +23,16 @@ from bot.config.reference import (
     translations,
 )
 from bot.config.settings import Settings
+from bot.delivery.incidents.store_outage import PATIENCE
 from bot.engines.arl.assets import FINDINGS
 from bot.errors import missing_extra
+from bot.messengers.dingtalk.stream import StreamConnection
 from bot.reports.link_tokens import URL_PATH
 from bot.wiring.api import PATHS
+from bot.wiring.monitoring.operators import build_incident_monitor
 from dingtalk_sandbox.coverage.__main__ import PAGE, current_page
 from handlers import router
+from tests.conftest import CoreHarness
 
 ROOT = Path(__file__).parent.parent
 
@@ -284,3 +290,14 @@ def test_the_names_in_the_glossary_are_those_of_the_code() -> None:
     code += "".join(path.read_text(encoding="utf-8") for path in (ROOT / "cards").glob("*.py"))
     assert len(rows) == GLOSSARY.count(" | `")
     assert set(rows) <= set(re.findall(r"\w+", code))
+
+
+@pytest.mark.parametrize("page", ["docs/operate.md", "docs/zh-CN/operate.md"])
+def test_the_page_for_operators_has_each_incident_and_when_it_is_told(core: CoreHarness, page: str) -> None:
+    core.exporter.depends_on = dict.fromkeys(("broker", "worker"), AsyncMock())
+    streams = {"": cast(StreamConnection, Mock())}
+    monitor = build_incident_monitor(core.settings(), core.adapters, core.services, streams)
+    told = {probe.part.split()[0]: probe.patience for probe in monitor.probes} | {"store": PATIENCE}
+    row = r"^\| `(\w+)[^|]*\| (?:(\d+) (?:min|分钟)|at once|马上) \|"
+    rows = re.findall(row, (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
+    assert {part: timedelta(minutes=int(minutes or 0)) for part, minutes in rows} == told

@@ -58,7 +58,7 @@ class IncidentMonitor:
         store_outage: StoreOutage,
         clock: Clock,
     ) -> None:
-        self._probes = probes
+        self.probes = probes
         self._alerts = alerts
         self._records = records
         self._store_outage = store_outage
@@ -85,14 +85,14 @@ class IncidentMonitor:
         store_error = await self._store_outage.check()
         self.states["store"] = PartState(works=not store_error, why=store_error, checked_at=self._clock())
         found: dict[str, Symptoms | None] = {}
-        for probe in self._probes:
+        for probe in self.probes:
             with loop_item("incidents"):  # a probe with a bug tells nothing: its part stays as it was
                 found[probe.part] = await self._probe(probe)
         if store_error:
             return
         open_incidents = await self._records.find_open()
         self._open = set(open_incidents)
-        for probe in [each for each in self._probes if each.part in found]:
+        for probe in [each for each in self.probes if each.part in found]:
             with loop_item("incidents"):
                 await self._settle(probe, found[probe.part], open_incidents.get(probe.part))
 

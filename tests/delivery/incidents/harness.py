@@ -57,9 +57,9 @@ class Bots:
             for owner in owners
         ]
         for monitor in self.monitors:
-            monitor._probes = [
+            monitor.probes = [
                 replace(each, check=self._check_disk) if each.part == "disk" else each
-                for each in monitor._probes
+                for each in monitor.probes
             ]
 
     async def _check_disk(self, is_open: bool) -> Mapping[str, object] | None:

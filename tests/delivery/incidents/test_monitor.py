@@ -229,7 +229,7 @@ async def test_the_parts_are_checked_again_and_again(bots: Bots) -> None:
         asked.put_nowait(is_open)
 
     monitor = bots.monitors[0]
-    monitor._probes = [replace(each, check=count) for each in monitor._probes if each.part == "engine"]
+    monitor.probes = [replace(each, check=count) for each in monitor.probes if each.part == "engine"]
     running = asyncio.create_task(monitor.run(0.0))
     assert [await asked.get() for _ in range(3)] == [False] * 3
     running.cancel()
